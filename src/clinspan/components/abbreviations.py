@@ -1,0 +1,109 @@
+"""Short forms that the note itself defines: "congestive heart failure (CHF)".
+
+Pairs are found with scispaCy's implementation of Schwartz & Hearst (2003), looked for only around parentheses. Later
+mentions of the short form, written exactly so, take the long form's entity: its label and concept. A short form whose
+long form is no entity stays unmatched.
+
+``doc.spans["abbreviations"]`` holds the mentions; ``doc.user_data["clinspan.abbreviations"]`` the definitions as
+``[short start, short end, long start, long end]`` in characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spacy.attrs import ORTH
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from clinspan.attributes import KEY
+from clinspan.components import Stateless
+from clinspan.components.terms import TERMS, USER_TERMS
+
+ABBREVIATIONS = "abbreviations"
+DEFINITIONS = "clinspan.abbreviations"
+_LONGEST = 12  # tokens between the parentheses
+
+
+class Abbreviations(Stateless):
+    """The component; :func:`definitions` is the pure function inside."""
+
+    def __call__(self, doc: Doc) -> Doc:
+        open_, close = doc.vocab.strings["("], doc.vocab.strings[")"]
+        keys: list[int] = doc.to_array([ORTH]).tolist() if len(doc) else []
+        if open_ not in keys:
+            return doc
+        pairs = definitions(doc, keys, open_, close)
+        if not pairs:
+            return doc
+        doc.user_data[DEFINITIONS] = [[s.start_char, s.end_char, g.start_char, g.end_char] for s, g in pairs]
+        meaning: dict[int, Span | None] = {}
+        for short, long in pairs:
+            if len(short) == 1:
+                meaning.setdefault(keys[short.start], _entity_of(doc, long))
+        spans, cleared = [], set()
+        for i, key in enumerate(keys):
+            if key not in meaning:
+                continue
+            entity = meaning[key]
+            cleared.add(i)
+            if entity is None:
+                continue
+            span = Span(doc, i, i + 1, label=entity.label, span_id=ABBREVIATIONS)
+            spans.append(span)
+            values = dict(doc.user_data.get((KEY, entity.start_char, entity.end_char, entity.label_), {}))
+            values["source"] = ABBREVIATIONS
+            doc.user_data[(KEY, span.start_char, span.end_char, span.label_)] = values
+        if spans:
+            doc.spans[ABBREVIATIONS] = spans
+        # the note's definition overrides the dictionary's reading of the short form
+        kept = []
+        for span in doc.spans.get(TERMS, ()):
+            if span.end - span.start == 1 and span.start in cleared:
+                entity = meaning[keys[span.start]]
+                if entity is None or entity.label_ != span.label_:
+                    doc.user_data.pop((KEY, span.start_char, span.end_char, span.label_), None)
+                continue
+            kept.append(span)
+        doc.spans[TERMS] = kept
+        return doc
+
+
+def definitions(doc: Doc, keys: Sequence[int], open_: int, close: int) -> list[tuple[Span, Span]]:
+    """Pairs (short form, long form) defined with parentheses."""
+    from scispacy.abbreviation import filter_matches, find_abbreviation
+
+    inside = []
+    for i, key in enumerate(keys):
+        if key == open_:
+            for j in range(i + 1, min(i + 2 + _LONGEST, len(keys))):
+                if keys[j] == close:
+                    if j > i + 1:
+                        inside.append((0, i + 1, j))
+                    break
+                if keys[j] == open_:
+                    break
+    pairs = []
+    for long_candidate, short_candidate in filter_matches(inside, doc):
+        if not short_candidate.text.strip() or not any(c.isupper() for c in short_candidate.text):
+            continue
+        short, long = find_abbreviation(long_candidate, short_candidate)
+        if long is not None and len(long.text) > len(short.text):
+            pairs.append((short, long))
+    return pairs
+
+
+def _entity_of(doc: Doc, long: Span) -> Span | None:
+    """The entity that the long form is: the same words, or one ending with it and covering most of it."""
+    best = None
+    for group in (USER_TERMS, TERMS):
+        for span in doc.spans.get(group, ()):
+            if span.end == long.end and span.start <= long.start + (long.end - long.start) // 2:
+                best = span if best is None or len(span) > len(best) else best
+    return best
+
+
+@Language.factory("clinspan_abbreviations", requires=["doc.spans"], assigns=["doc.spans"])
+def make_abbreviations(nlp: Language, name: str) -> Abbreviations:
+    """Short forms defined in the note; no settings."""
+    return Abbreviations()

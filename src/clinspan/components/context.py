@@ -1,0 +1,468 @@
+"""Assertion: which entities are negated, uncertain, hypothetical, historical, an allergy, or someone else's.
+
+Cues are rules as data (``resources/en/context.tsv``), found in one pass of the matching engine; then each sentence is
+swept once forwards and once backwards, so the cost is linear in the note. Sections give defaults. After NegEx (Chapman
+et al. 2001) and ConText (Harkema et al. 2009).
+
+A rule's columns:
+
+- ``id``; ``axis``: one or several of the flags joined by ``+``, or ``experiencer``; for a termination the axes it ends;
+- ``value``: the sub-value shown in ``cues`` (``past``, ``planned``, …), or the experiencer;
+- ``direction``: ``before`` (the cue stands before the entity), ``after``, ``both``, ``attached`` (a sign written onto the
+  entity), ``pseudo`` (looks like a cue and is none), ``termination`` (ends the scopes of its axes), ``set`` (no rule: a
+  list of words that cues name as ``@id``);
+- ``scope``: most tokens between cue and entity, empty for the whole sentence; ``stops``: tokens that end the scope;
+- ``labels``: the labels it may touch, empty for all but ANATOMY;
+- ``cues``: wordings separated by ``|``; ``{a,b}`` and ``@set`` stand for each of several words.
+
+Of overlapping cues the longest, then the leftmost, counts; of several in scope on one axis the nearest; a cue before
+the entity wins over one after it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from spacy.attrs import IDX, ORTH, SENT_START
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from clinspan import schema
+from clinspan.attributes import ENTITIES, values_of
+from clinspan.components import resource_rows
+from clinspan.components.sections import TITLES, group_at, section_of
+from clinspan.matching import Matcher, TermIndex
+
+DIRECTIONS = ("before", "after", "both", "attached", "pseudo", "termination")
+_AXES = (*schema.FLAGS, "experiencer")
+_NOT_JUDGED = frozenset(["ANATOMY"])
+_BULLETS = frozenset(["-", "*", "\u2022", "\u00b7", "\u2013", "+"])
+
+
+class Rule(NamedTuple):
+    """One context rule; see the module's description of the columns."""
+
+    id: str
+    axes: tuple[str, ...]
+    value: str
+    direction: str
+    scope: int
+    stops: frozenset[str]
+    labels: frozenset[str]
+    cues: tuple[str, ...]
+
+
+class SectionDefault(NamedTuple):
+    """What a section says of the entities in it, unless a cue says otherwise."""
+
+    axis: str
+    value: str
+    labels: frozenset[str]
+
+
+_EVENTS = frozenset(["CONDITION", "PROCEDURE", "MEASUREMENT", "DEVICE"])
+_ALL = frozenset(schema.LABELS) - _NOT_JUDGED
+SECTION_DEFAULTS: dict[str, SectionDefault] = {
+    "past_medical_history": SectionDefault("historical", "past", _EVENTS),
+    "past_surgical_history": SectionDefault("historical", "past", _EVENTS),
+    "past_history": SectionDefault("historical", "past", _EVENTS),
+    "psychiatric_history": SectionDefault("historical", "past", _EVENTS),
+    "obstetric_history": SectionDefault("historical", "past", _EVENTS),
+    "gynecologic_history": SectionDefault("historical", "past", _EVENTS),
+    "family_history": SectionDefault("experiencer", "family", _ALL),
+    "allergies": SectionDefault("allergy", "true", frozenset(["DRUG", "CONDITION"])),
+    "instructions": SectionDefault("hypothetical", "instruction", frozenset(["CONDITION"])),
+}
+
+
+class _Cue(NamedTuple):
+    start: int
+    end: int
+    rules: tuple[Rule, ...]
+
+
+class Judgement(NamedTuple):
+    """What set an axis of an entity: value, rule, and the tokens of the cue."""
+
+    axis: str
+    value: str
+    rule_id: str
+    start: int
+    end: int
+
+
+def read_rules(rows: Iterable[dict[str, str]]) -> list[Rule]:
+    """Rules from table rows, sets and braces written out.
+
+    Raises:
+        ValueError: an unknown axis, direction or label, or a set that is not defined; the message gives the rule's id.
+    """
+    sets: dict[str, list[str]] = {}
+    rules = []
+    for row in rows:
+        cues = [cue.strip() for cue in row["cues"].split("|") if cue.strip()]
+        if row["direction"] == "set":
+            sets[row["id"]] = cues
+            continue
+        axes = tuple(row["axis"].split("+")) if row["axis"] else ()
+        labels = frozenset(row["labels"].split("|")) if row["labels"] else _ALL
+        if row["direction"] not in DIRECTIONS:
+            raise ValueError(f"rule {row['id']}: direction is not one of {', '.join(DIRECTIONS)}")
+        if not set(axes) <= {*_AXES, "all"} or (not axes and row["direction"] != "pseudo"):
+            raise ValueError(f"rule {row['id']}: axis is not one of {', '.join(_AXES)}")
+        if not labels <= set(schema.LABELS):
+            raise ValueError(f"rule {row['id']}: labels are not among {', '.join(schema.LABELS)}")
+        try:
+            written = tuple(w for cue in cues for w in _write_out(cue, sets))
+        except KeyError as error:
+            raise ValueError(f"rule {row['id']}: no set {error}") from None
+        if axes == ("all",):
+            axes = _AXES
+        scope = int(row["scope"]) if row["scope"] else 0
+        stops = frozenset(row["stops"].split("|")) if row["stops"] else frozenset()
+        rules.append(Rule(row["id"], axes, row["value"] or "true", row["direction"], scope, stops, labels, written))
+    return rules
+
+
+_GROUP = re.compile(r"\{([^{}]*)\}|@(\w+)")
+
+
+def _write_out(cue: str, sets: dict[str, list[str]]) -> Iterator[str]:
+    parts: list[list[str]] = []
+    place = 0
+    for match in _GROUP.finditer(cue):
+        parts.append([cue[place : match.start()]])
+        parts.append(match[1].split(",") if match[1] is not None else sets[match[2]])
+        place = match.end()
+    parts.append([cue[place:]])
+    for choice in product(*parts):
+        yield " ".join("".join(choice).split())
+
+
+class Context:
+    """The component; :meth:`judge` is the pure function inside."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+        self._own_rows: list[dict[str, str]] = []
+        self._set_rules(read_rules(resource_rows("en/context.tsv")))
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    def add_rules(self, rows: Iterable[dict[str, str]]) -> None:
+        """Add rules (table rows, see the module); one with an id in use replaces that rule."""
+        rows = list(rows)
+        new = read_rules(rows)
+        replaced = {rule.id for rule in new}
+        self._set_rules([rule for rule in self.rules if rule.id not in replaced] + new)
+        self._own_rows += rows
+
+    def _set_rules(self, rules: list[Rule]) -> None:
+        self.rules = rules
+        self._attached = {}
+        names: list[tuple[str, int]] = []
+        for number, rule in enumerate(rules):
+            if rule.direction == "attached":
+                self._attached.update(dict.fromkeys(rule.cues, rule))
+            else:
+                names += [(cue, number) for cue in rule.cues]
+        self._matcher = Matcher(TermIndex.build(names))
+        self._by_ids: dict[tuple[int, ...], tuple[Rule, ...]] = {}
+
+    # --- judging ---
+
+    def __call__(self, doc: Doc) -> Doc:
+        entities = doc.spans.get(ENTITIES, ())
+        if not len(entities):
+            return doc
+        table = doc.to_array([ORTH, IDX, SENT_START])
+        keys: list[int] = table[:, 0].tolist()
+        offsets: list[int] = table[:, 1].tolist()
+        strings = doc.vocab.strings
+        bounds = np.flatnonzero(table[:, 2] == 1).tolist()
+        if not bounds or bounds[0]:
+            bounds.insert(0, 0)
+        spans = [(span.start, span.end, span.label_) for span in entities]
+        heads = _heads(doc, entities, spans)
+        where = section_of(doc)
+        titles = {span.label_: span for span in doc.spans.get(TITLES, ())}
+        judged = self.judge(strings, keys, offsets, bounds, heads)
+        for (start, end, label), found in zip(spans, judged):
+            section = group_at(where, start)
+            values: dict[str, Any] = {}
+            cues: list[dict[str, Any]] = []
+            for judgement in found:
+                _apply(values, judgement.axis, judgement.value)
+                cues.append(self._evidence(strings, keys, offsets, judgement))
+            if section is not None:
+                values["section"] = section
+                default = SECTION_DEFAULTS.get(section)
+                if default and label in default.labels and not any(j.axis == default.axis for j in found):
+                    title = titles[section]
+                    _apply(values, default.axis, default.value)
+                    cues.append(
+                        {
+                            "axis": default.axis,
+                            "value": default.value,
+                            "rule_id": f"section:{section}",
+                            "text": title.text,
+                            "start": title.start_char,
+                            "end": title.end_char,
+                        }
+                    )
+            if values.get("negated") and values.get("allergy"):
+                del values["allergy"]  # "no known drug allergies"
+                cues = [cue for cue in cues if cue["axis"] != "allergy"]
+            if values.get("experiencer") == "patient":
+                del values["experiencer"]
+            if cues:
+                values["cues"] = cues
+            if values:
+                last = end - 1
+                stop = offsets[last] + len(strings[keys[last]])
+                values_of(doc, offsets[start], stop, label).update(values)
+        return doc
+
+    @staticmethod
+    def _evidence(strings: Any, keys: Sequence[int], offsets: Sequence[int], judgement: Judgement) -> dict[str, Any]:
+        first, last = judgement.start, judgement.end - 1
+        start, end = offsets[first], offsets[last] + len(strings[keys[last]])
+        text = ""
+        for i in range(first, judgement.end):
+            text += " " * (offsets[i] - start - len(text)) + strings[keys[i]]
+        return {
+            "axis": judgement.axis,
+            "value": judgement.value,
+            "rule_id": judgement.rule_id,
+            "text": text,
+            "start": start,
+            "end": end,
+        }
+
+    def judge(
+        self,
+        strings: Any,
+        keys: Sequence[int],
+        offsets: Sequence[int],
+        bounds: Sequence[int],
+        entities: Sequence[tuple[int, int, str]],
+    ) -> list[list[Judgement]]:
+        """For each entity (first token, one past the last, label), what was found, at most one judgement an axis.
+
+        ``bounds`` are the tokens that begin sentences.
+        """
+        out: list[list[Judgement]] = [[] for _ in entities]
+        cues = self._cues(strings, keys)
+        if self._attached:
+            for k, (start, _, label) in enumerate(entities):
+                rule = self._attached_to(strings, keys, offsets, start)
+                if rule and label in rule.labels:
+                    out[k] += [Judgement(axis, rule.value, rule.id, start - 1, start) for axis in rule.axes]
+        if not cues:
+            return out
+        order = sorted(range(len(entities)), key=lambda k: entities[k][0])
+        ends = [*bounds[1:], len(keys)]
+        e = c = 0
+        carried: dict[str, tuple[_Cue, Rule]] = {}
+        for begin, end in zip(bounds, ends):
+            first_c = c
+            while c < len(cues) and cues[c].start < end:
+                c += 1
+            first_e = e
+            while e < len(order) and entities[order[e]][0] < end:
+                e += 1
+            here = cues[first_c:c]
+            mine = order[first_e:e]
+            if carried and strings[keys[begin]] not in _BULLETS and not strings[keys[begin]].isdigit():
+                carried = {}
+            if not here and not carried:
+                continue
+            active = self._sweep(strings, keys, here, mine, entities, out, carried)
+            if mine:
+                self._sweep_back(strings, keys, here, mine, entities, out)
+            last = end - 1
+            while last > begin and strings[keys[last]].isspace():
+                last -= 1
+            if strings[keys[last]] == ":":
+                # "Denies:" over a list
+                carried = {a: (cue, rule) for a, (cue, rule) in active.items() if cue.end == last or cue.end == last + 1}
+        return out
+
+    def _cues(self, strings: Any, keys: Sequence[int]) -> list[_Cue]:
+        """The cues of the text, longest first where they overlap."""
+        self._matcher.strings = strings
+        found = []
+        for match in self._matcher.longest(keys):
+            rules = self._by_ids.get(match.ids)
+            if rules is None:
+                rules = self._by_ids[match.ids] = tuple(self.rules[i] for i in match.ids)
+            found.append(_Cue(match.start, match.end, rules))
+        return found
+
+    def _attached_to(self, strings: Any, keys: Sequence[int], offsets: Sequence[int], start: int) -> Rule | None:
+        """The rule of a sign written onto the token ``start``: "-fever"."""
+        if not start:
+            return None
+        sign = strings[keys[start - 1]]
+        rule = self._attached.get(sign)
+        if rule is None or offsets[start] != offsets[start - 1] + len(sign):
+            return None
+        if start > 1:
+            before = strings[keys[start - 2]]
+            if offsets[start - 1] == offsets[start - 2] + len(before) and not before.isspace() and before not in "(,;/[":
+                return None
+        return rule
+
+    @staticmethod
+    def _sweep(
+        strings: Any,
+        keys: Sequence[int],
+        cues: Sequence[_Cue],
+        mine: Sequence[int],
+        entities: Sequence[tuple[int, int, str]],
+        out: list[list[Judgement]],
+        carried: dict[str, tuple[_Cue, Rule]],
+    ) -> dict[str, tuple[_Cue, Rule]]:
+        """Cues before entities, left to right. Returns what is in force at the end of the sentence."""
+        active = dict(carried)
+        c = 0
+        for k in mine:
+            start, _, label = entities[k]
+            while c < len(cues) and cues[c].end <= start:
+                _step(strings, keys, active, cues[c], ("before", "both"), forwards=True)
+                c += 1
+            if label in _NOT_JUDGED:
+                continue
+            for axis, (cue, rule) in active.items():
+                if label not in rule.labels or any(j.axis == axis for j in out[k]):
+                    continue
+                inside = cue.start < start and cue.end <= start
+                if inside and _in_scope(strings, keys, cue.end, start, rule, carried.get(axis, (None,))[0] is cue):
+                    out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
+        while c < len(cues):
+            _step(strings, keys, active, cues[c], ("before", "both"), forwards=True)
+            c += 1
+        return active
+
+    @staticmethod
+    def _sweep_back(
+        strings: Any,
+        keys: Sequence[int],
+        cues: Sequence[_Cue],
+        mine: Sequence[int],
+        entities: Sequence[tuple[int, int, str]],
+        out: list[list[Judgement]],
+    ) -> None:
+        """Cues after entities, right to left."""
+        if not any(r.direction in ("after", "both") for cue in cues for r in cue.rules):
+            return
+        active: dict[str, tuple[_Cue, Rule]] = {}
+        c = len(cues) - 1
+        for k in reversed(mine):
+            _, end, label = entities[k]
+            while c >= 0 and cues[c].start >= end:
+                _step(strings, keys, active, cues[c], ("after", "both"), forwards=False)
+                c -= 1
+            if label in _NOT_JUDGED:
+                continue
+            for axis, (cue, rule) in active.items():
+                if label not in rule.labels or any(j.axis == axis for j in out[k]):
+                    continue
+                if _in_scope(strings, keys, end, cue.start, rule, False):
+                    out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
+
+    # --- saving ---
+
+    def to_disk(self, path: str | Path, **kwargs: Any) -> None:
+        """Write the rules added to the package's own, if any, as ``rules.tsv`` in the folder ``path``."""
+        if self._own_rows:
+            folder = Path(path)
+            folder.mkdir(parents=True, exist_ok=True)
+            lines = ["\t".join(COLUMNS)] + ["\t".join(row.get(c) or "" for c in COLUMNS) for row in self._own_rows]
+            (folder / "rules.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def from_disk(self, path: str | Path, **kwargs: Any) -> Context:
+        """Read what :meth:`to_disk` wrote."""
+        file = Path(path) / "rules.tsv"
+        if file.exists():
+            self.add_rules(_parse(file.read_text(encoding="utf-8")))
+        return self
+
+    def to_bytes(self, **kwargs: Any) -> bytes:
+        """The rules added to the package's own."""
+        lines = ["\t".join(COLUMNS)] + ["\t".join(row.get(c) or "" for c in COLUMNS) for row in self._own_rows]
+        return "\n".join(lines).encode()
+
+    def from_bytes(self, data: bytes, **kwargs: Any) -> Context:
+        """Read what :meth:`to_bytes` gave."""
+        rows = _parse(data.decode())
+        if rows:
+            self.add_rules(rows)
+        return self
+
+
+COLUMNS = ("id", "axis", "value", "direction", "scope", "stops", "labels", "cues")
+
+
+def _parse(text: str) -> list[dict[str, str]]:
+    lines = text.splitlines()
+    return [dict(zip(lines[0].split("\t"), line.split("\t"))) for line in lines[1:]]
+
+
+def _step(
+    strings: Any,
+    keys: Sequence[int],
+    active: dict[str, tuple[_Cue, Rule]],
+    cue: _Cue,
+    directions: tuple[str, str],
+    *,
+    forwards: bool,
+) -> None:
+    """Take one cue into the scopes in force: a termination ends some, a cue begins its own."""
+    for rule in cue.rules:
+        if rule.direction == "termination":
+            for axis in rule.axes:
+                held = active.get(axis)
+                # "Denies: fever": a colon right behind the cue does not end it
+                if held and not (forwards and held[0].end == cue.start and strings[keys[cue.start]] in (":", "-")):
+                    del active[axis]
+        elif rule.direction in directions:
+            for axis in rule.axes:
+                active[axis] = (cue, rule)
+
+
+def _in_scope(strings: Any, keys: Sequence[int], low: int, high: int, rule: Rule, carried: bool) -> bool:
+    """Whether the tokens ``[low, high)`` between cue and entity leave the entity in the rule's scope."""
+    if carried:
+        return True
+    if rule.scope and high - low > rule.scope:
+        return False
+    if rule.stops:
+        for key in keys[low:high]:
+            if strings[key].lower() in rule.stops:
+                return False
+    return True
+
+
+def _apply(values: dict[str, Any], axis: str, value: str) -> None:
+    values[axis] = value if axis == "experiencer" else True
+
+
+def _heads(doc: Doc, entities: Sequence[Any], spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """The tokens by which each entity is judged (for given discontinuous spans: the head fragment)."""
+    fragments = doc.user_data.get("clinspan.heads")
+    if not fragments:
+        return spans
+    return [tuple(fragments[k]) if fragments[k] else span for k, span in enumerate(spans)]  # type: ignore[misc]
+
+
+@Language.factory("clinspan_context", requires=["doc.spans", "token.is_sent_start"], assigns=["doc.spans"])
+def make_context(nlp: Language, name: str) -> Context:
+    """The assertion component over the package's rules; :meth:`Context.add_rules` takes the user's."""
+    return Context()

@@ -1,0 +1,80 @@
+"""Merge what the finders propose into the note's entities.
+
+Priority: the user's own terms first, then longer over shorter, then the finder's rank (abbreviations, terms, ner),
+then the leftmost. Winners do not overlap. ``doc.spans["entities"]`` holds them in the order of the text,
+``doc.spans["discarded"]`` the losers (label and source only), ``doc.ents`` the winners as spaCy's entities.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.util import filter_spans
+
+from clinspan.attributes import DISCARDED, ENTITIES, KEY
+from clinspan.components import Stateless
+
+#: Span groups of the finders, by rank.
+FINDERS: tuple[str, ...] = ("user_terms", "abbreviations", "terms", "ner")
+
+
+class Entities(Stateless):
+    """The component; :func:`merge` is the pure function inside."""
+
+    def __call__(self, doc: Doc) -> Doc:
+        groups = [list(doc.spans[name]) for name in FINDERS if name in doc.spans]
+        winners, losers = merge(groups)
+        if losers:
+            kept = {(s.start_char, s.end_char, s.label_) for s in winners}
+            for span in losers:
+                key = (span.start_char, span.end_char, span.label_)
+                if key not in kept:
+                    doc.user_data.pop((KEY, *key), None)
+        set_entities(doc, winners, losers)
+        return doc
+
+
+def merge(groups: list[list[Span]]) -> tuple[list[Span], list[Span]]:
+    """Winners and losers, each in the order of the text. ``groups``: the finders' spans, by rank."""
+    filled = [group for group in groups if group]
+    if not filled:
+        return [], []
+    if len(filled) == 1:
+        group = filled[0]
+        if all(a.end <= b.start for a, b in zip(group, group[1:])):
+            return group, []
+    ranked: list[tuple[Any, Span]] = []
+    for rank, group in enumerate(groups):
+        for span in group:
+            ranked.append(((span.id_ not in FINDERS, span.end - span.start, -rank, -span.start), span))
+    ranked.sort(key=lambda pair: pair[0], reverse=True)
+    taken: set[int] = set()
+    winners, losers = [], []
+    for _, span in ranked:
+        tokens = range(span.start, span.end)
+        if taken.isdisjoint(tokens):
+            taken.update(tokens)
+            winners.append(span)
+        else:
+            losers.append(span)
+    winners.sort(key=lambda s: s.start)
+    losers.sort(key=lambda s: s.start)
+    return winners, losers
+
+
+def set_entities(doc: Doc, winners: list[Span], losers: list[Span]) -> None:
+    """Write the span groups and ``doc.ents`` (the longest first where winners overlap)."""
+    doc.spans[ENTITIES] = winners
+    doc.spans[DISCARDED] = losers
+    flat = winners
+    if any(a.end > b.start for a, b in zip(winners, winners[1:])):
+        flat = filter_spans(winners)
+    doc.set_ents(flat)
+
+
+@Language.factory("clinspan_entities", requires=["doc.spans"], assigns=["doc.spans", "doc.ents"])
+def make_entities(nlp: Language, name: str) -> Entities:
+    """The merger; no settings."""
+    return Entities()

@@ -1,0 +1,223 @@
+"""Sections: headers become canonical groups, and every part of the note after one belongs to it.
+
+A header is a known title at the start of a sentence or line, followed by a colon or the end of the line (or, written
+in capitals, by a comma or a dash); within a line, a known title directly followed by a colon. A line in capitals that
+is no known title but ends in a colon opens a section ``other``; inside an examination, a review of systems or results
+it is a subheading and leaves the section as it is.
+
+``doc.spans["section_titles"]`` holds the headers, ``doc.spans["sections"]`` each section from its header on; the label
+of both is the group.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from spacy.attrs import IDX, ORTH, SENT_START
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from clinspan.components import Stateless, resource_rows
+from clinspan.matching import Match, Matcher, TermIndex
+
+TITLES = "section_titles"
+SECTIONS = "sections"
+#: Groups inside which an unknown capitalised header is taken as a subheading.
+_WITH_SUBHEADINGS = frozenset(
+    "physical_exam review_of_systems vital_signs laboratory imaging findings mental_status_exam family_history objective".split()
+)
+_SUBHEADING = "subheading"
+_LONGEST_HEADER = 8  # tokens
+
+
+class _Title(NamedTuple):
+    group: str
+    exact: str  # the written form asked for, or ""
+    strict: bool  # only before a colon or line end
+
+
+class Header(NamedTuple):
+    """A header found: tokens ``[start, end)``, its group, and the first token of the body."""
+
+    start: int
+    end: int
+    group: str
+    body: int
+
+
+class Sections(Stateless):
+    """The component; :meth:`headers` is the pure function inside."""
+
+    def __init__(self) -> None:
+        self.titles: list[_Title] = []
+        names: list[tuple[str, int]] = []
+        for row in resource_rows("en/sections.tsv"):
+            for title in row["titles"].split("|"):
+                strict = title.endswith("!")
+                name = title.rstrip("!").lstrip("=")
+                names.append((name, len(self.titles)))
+                self.titles.append(_Title(row["group"], name if title.startswith("=") else "", strict))
+        self._matcher = Matcher(TermIndex.build(names))
+
+    def __len__(self) -> int:
+        return len(self.titles)
+
+    def __call__(self, doc: Doc) -> Doc:
+        found = self.headers(doc) if len(doc) else []
+        titles, bodies = [], []
+        for k, header in enumerate(found):
+            end = found[k + 1].start if k + 1 < len(found) else len(doc)
+            titles.append(Span(doc, header.start, header.end, label=header.group))
+            bodies.append(Span(doc, header.start, end, label=header.group))
+        doc.spans[TITLES] = titles
+        doc.spans[SECTIONS] = bodies
+        return doc
+
+    def headers(self, doc: Doc) -> list[Header]:
+        """The headers of sections, in order (subheadings are not among them)."""
+        table = doc.to_array([ORTH, IDX, SENT_START])
+        keys: list[int] = table[:, 0].tolist()
+        starts = np.flatnonzero(table[:, 2] == 1).tolist()
+        sentence = set(starts)
+        strings = self._matcher.strings = doc.vocab.strings
+        found: dict[int, Header] = {}
+        for start in starts:
+            match = self._matcher.at(keys, start)
+            header = self._header(strings, keys, match, sentence) if match else None
+            header = header or self._unknown(strings, keys, start)
+            if header is not None:
+                found[start] = header
+        colon = strings[":"]
+        for at in [i for i, key in enumerate(keys) if key == colon]:
+            for start in range(max(0, at - _LONGEST_HEADER), at):
+                match = self._matcher.at(keys, start) if start not in sentence else None
+                if match and match.end == at:
+                    header = self._header(strings, keys, match, sentence)
+                    if header is not None:
+                        found[start] = header
+                    break
+        out: list[Header] = []
+        group = ""
+        for start in sorted(found):
+            header = found[start]
+            if out and header.start < out[-1].end:
+                continue
+            if header.group == _SUBHEADING or (header.group == "other" and group in _WITH_SUBHEADINGS):
+                continue
+            group = header.group
+            out.append(header)
+        return out
+
+    def _header(self, strings: Any, keys: Sequence[int], match: Match, sentence: set[int]) -> Header | None:
+        start, end = match.start, match.end
+        written = [w for w in (strings[k] for k in keys[start:end]) if not w.isspace()]
+        if any("\n" in strings[k] for k in keys[start:end]):
+            return None
+        joined = "".join(written)
+        titles = [t for t in map(self.titles.__getitem__, match.ids) if not t.exact or t.exact.replace(" ", "") == joined]
+        if not titles:
+            return None
+        title = titles[0]
+        upper = joined.isupper()
+        total = len(keys)
+        nxt = strings[keys[end]] if end < total else "\n"
+        at_start = start in sentence
+        if nxt.isspace() and "\n" not in nxt and end + 1 < total:
+            end_of_title = end + 1
+            nxt = strings[keys[end_of_title]]
+        else:
+            end_of_title = end
+        line_end = nxt.isspace()
+        if not at_start:
+            # within a line: capitalised, a colon right behind it, and not in the middle of a phrase
+            if nxt != ":" or not written[0][0].isupper() or title.group == _SUBHEADING:
+                return None
+            before = strings[keys[start - 1]] if start else ""
+            if before[-1:].isalpha() and before.lower() in _JOINING:
+                return None
+            return Header(start, end, title.group, end_of_title + 1)
+        if nxt == ":":
+            return Header(start, end, title.group, end_of_title + 1)
+        if line_end:
+            return Header(start, end, title.group, end) if written[0][0].isupper() else None
+        if nxt in (",", "-", "--", "\u2013", "\u2014", "=", "->") and upper and len(joined) > 2:
+            return Header(start, end, title.group, end_of_title + 1)
+        # "MEDICATIONS ON ADMISSION:", "Medications (at home):"
+        colon = self._colon(strings, keys, end, 6)
+        if colon and (written[0][0].isupper()):
+            between = [strings[k] for k in keys[end:colon]]
+            if upper and all(not w[0].isalpha() or w.isupper() for w in between):
+                return Header(start, colon, title.group, colon + 1)
+            if not upper and all(
+                not w[0].isalpha() or w[0].isupper() or w in _JOINING or "(" in between for w in between
+            ):
+                return Header(start, colon, title.group, colon + 1)
+        if upper and not title.strict and len(joined) > 3 and not nxt.isupper() and nxt[0].isalnum() and not colon:
+            return Header(start, end, title.group, end)
+        return None
+
+    @staticmethod
+    def _colon(strings: Any, keys: Sequence[int], place: int, reach: int) -> int:
+        """The token of the colon that ends a header within ``reach`` tokens on this line, or 0."""
+        for at in range(place, min(place + reach, len(keys))):
+            word = strings[keys[at]]
+            if word == ":":
+                return at
+            if "\n" in word or word in (".", ",", ";"):
+                return 0
+        return 0
+
+    def _unknown(self, strings: Any, keys: Sequence[int], start: int) -> Header | None:
+        """A header in capitals that is no known title."""
+        first = strings[keys[start]]
+        if not (first.isupper() and len(first) > 1):
+            return None
+        words = 0
+        for at in range(start, min(start + _LONGEST_HEADER * 2, len(keys))):
+            word = strings[keys[at]]
+            if word == ":" or (word.isspace() and "\n" in word):
+                letters = sum(len(strings[k]) for k in keys[start:at])
+                if word == ":":
+                    return Header(start, at, "other", at + 1) if letters > 3 else None
+                return Header(start, at, "other", at) if words > 1 and letters > 8 else None
+            if word == "," and at + 1 < len(keys) and words and strings[keys[at + 1]][:1].isalnum():
+                # "REFERRAL INDICATION,1. …" or "…,The patient": no space after the comma
+                after = strings[keys[at + 1]]
+                if words > 1 and (after[0].isdigit() or (after[0].isupper() and after[1:2].islower())):
+                    return Header(start, at, "other", at + 1)
+                return None
+            if word[0].isalpha():
+                if not word.isupper():
+                    return None
+                words += 1
+            elif word not in ("/", "&", "-", "(", ")", "#", "\u2013") and not word.isspace():
+                return None
+            if words > _LONGEST_HEADER:
+                return None
+        return None
+
+
+_JOINING = frozenset("of the and or on at in for with to by from a an his her their this per no is was".split())
+
+
+def section_of(doc: Doc) -> tuple[list[int], list[str | None]]:
+    """For looking up sections by token: first tokens of the sections, and their groups, None before the first."""
+    starts, groups = [-1], [None]
+    for span in doc.spans.get(SECTIONS, ()):
+        starts.append(span.start)
+        groups.append(span.label_)
+    return starts, groups
+
+
+def group_at(table: tuple[list[int], list[str | None]], token: int) -> str | None:
+    """The section group at a token, by the table of :func:`section_of`."""
+    return table[1][bisect_right(table[0], token) - 1]
+
+
+@Language.factory("clinspan_sections", requires=["token.is_sent_start"], assigns=["doc.spans"])
+def make_sections(nlp: Language, name: str) -> Sections:
+    """The section finder over the package's table of titles; no settings."""
+    return Sections()

@@ -1,0 +1,229 @@
+"""Sentence boundaries of clinical notes, by rule, in one pass.
+
+A sentence ends at terminal punctuation, a blank line, or the end of a line that was not wrapped: whether a line was
+wrapped is told from its length against the note's own width and from how the next line begins. A list item is a
+sentence, its marker included; a header line is one; a header with text behind it stays with that text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from spacy.attrs import IDX, ORTH, SENT_START
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from clinspan.components import Stateless
+
+_PLAIN, _NEWLINE, _BLANK_LINE, _STOP = range(4)
+_TERMINAL = frozenset([".", "!", "?", "...", "\u2026", "?!", "!!", "??"])
+_CLOSERS = frozenset([")", "]", "}", '"', "'", "\u201d", "\u2019", "''"])
+_BULLETS = frozenset(["-", "*", "\u2022", "\u2013", "\u2014", "\u00b7", "\u25cf", "\u25aa", "\u2023", "o", "+", "#", "--", "->", ">"])
+_BLANK = re.compile(r"(?:\r\n|\n|\r)[^\S\r\n]*(?:\r\n|\n|\r)|[\f\v\u2028\u2029]")
+# Words that do not end a sentence when a full stop follows.
+_ABBREVIATED = frozenset(
+    """pt pts approx temp hr hrs wk wks mo mos yr yrs min mins max inj susp resp hosp ext int inf sup ant lat med meds
+    tab tabs cap caps vol wt ht dx hx rx tx fx sx rt lt viz cf ca alt st mt ft sq dia est adm disch cont incl esp
+    prev assoc bilat abd neuro ortho gyn ob derm cardiol dept lab labs eval admin""".split()
+)
+# A line that ends in one of these goes on in the next.
+_OPEN_END = frozenset(
+    """and or of the a an with to in on at by for from without no not but that which who as is was were are be been has
+    had have his her their its than then into over under between after before during due secondary per via since
+    including showed revealed , Dr. Mr. Mrs. Ms. vs. / &""".split()
+)
+_NUMBERED = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z])\Z")
+
+
+class Sentences(Stateless):
+    """The component; :meth:`starts` is the pure function inside."""
+
+    def __init__(self) -> None:
+        self._class = _Classes()
+
+    def __call__(self, doc: Doc) -> Doc:
+        if not len(doc):
+            return doc
+        flags = np.full(len(doc), -1, dtype=np.int64)
+        table = doc.to_array([ORTH, IDX])
+        flags[self.starts(doc, table[:, 0].tolist(), table[:, 1].tolist())] = 1
+        doc.from_array([SENT_START], flags.astype(np.uint64).reshape(-1, 1))
+        return doc
+
+    def starts(self, doc: Doc, keys: Sequence[int], offsets: Sequence[int]) -> list[int]:
+        """Numbers of the tokens that begin a sentence, ascending; token 0 is always one."""
+        strings = doc.vocab.strings
+        self._class.strings = strings
+        if len(self._class) > 400_000:
+            self._class.clear()
+        total = len(keys)
+        hits = [(i, c) for i, c in enumerate(map(self._class.__getitem__, keys)) if c]
+        starts = [0]
+        text = ""
+        width = 0.0
+        line_start = 0  # first token of the current line
+        for i, kind in hits:
+            after = i + 1
+            if after >= total:
+                break
+            if kind == _STOP:
+                if i > 2 and strings[keys[i - 1]].isdigit() and strings[keys[i - 2]] in (",", ":"):
+                    # "DIAGNOSES,1." and "PLAN:1.": the number begins an item
+                    title = strings[keys[i - 3]]
+                    if title.isupper() and len(title) > 2 and offsets[i - 1] == offsets[i - 2] + 1:
+                        starts.append(i - 1)
+                        continue
+                if self._stops(strings, keys, offsets, i, starts, line_start):
+                    j = after
+                    while j < total and strings[keys[j]] in _CLOSERS and offsets[j] == offsets[j - 1] + len(strings[keys[j - 1]]):
+                        j += 1
+                    if j < total:
+                        starts.append(j)
+                continue
+            if kind == _BLANK_LINE:
+                starts.append(after)
+                line_start = after
+                continue
+            if not text:
+                text = doc.text
+                width = _wrap_width(text)
+            if self._line_ends(strings, keys, offsets, i, line_start, width):
+                starts.append(after)
+            line_start = after
+        out: list[int] = []
+        for start in starts:
+            while start < total and start and strings[keys[start]].isspace():
+                start += 1
+            if start < total and (not out or start > out[-1]):
+                out.append(start)
+        return out
+
+    @staticmethod
+    def _stops(strings: Any, keys: Sequence[int], offsets: Sequence[int], i: int, starts: list[int], line_start: int) -> bool:
+        """Whether the terminal punctuation at token ``i`` ends a sentence."""
+        after = i + 1
+        mark = strings[keys[i]]
+        nxt = strings[keys[after]]
+        if nxt in _TERMINAL:
+            return False
+        spaced = offsets[after] > offsets[i] + len(mark)
+        before = strings[keys[i - 1]] if i else ""
+        begins = starts[-1]
+        closed = after
+        while nxt in _CLOSERS and not spaced and closed + 1 < len(keys):
+            spaced = offsets[closed + 1] > offsets[closed] + len(nxt)
+            closed += 1
+            nxt = strings[keys[closed]]
+        while nxt.isspace() or (nxt == "," and mark == "."):  # ". , ," stands for a lost paragraph break
+            if "\n" in nxt or "\r" in nxt or closed + 1 >= len(keys):
+                return False  # the line end decides
+            spaced = True
+            closed += 1
+            nxt = strings[keys[closed]]
+        first = nxt[0]
+        if mark in ("?", "!", "?!", "!!", "??"):
+            if mark == "?" and not spaced:
+                return False
+            # "? PE" and "(?)": a query, not a question
+            if mark == "?" and (i in (begins, line_start) or before in ("(", ",", ";", ":", "/", "-")):
+                return False
+            return spaced and not (mark == "?" and first.islower())
+        if mark in ("...", "\u2026"):
+            return spaced and first.isupper()
+        if not spaced:
+            adjacent = i and offsets[i - 1] + len(before) == offsets[i]
+            return bool(
+                adjacent
+                and len(nxt) > 1
+                and first.isupper()
+                and (nxt[1:2].islower() or len(nxt) > 3)
+                and (before[-1:].islower() and len(before) > 2 or before in _CLOSERS or before[-1:].isdigit() or before == "%")
+            )
+        # the marker of a numbered item
+        if i - 1 in (begins, line_start) and _NUMBERED.match(before):
+            return False
+        if i >= 2 and strings[keys[i - 2]] == "(" and i - 2 in (begins, line_start):
+            return False
+        low = before.lower()
+        if low == "no" and first.isdigit():
+            return False
+        if len(before) == 1 and before.isalpha() and before.isupper() and first.isupper() and nxt[1:2].islower():
+            # an initial ("J. Smith"), unless a unit or grade ("vitamin D. The")
+            return nxt in ("The", "He", "She", "There", "This", "No", "Patient", "It", "We", "I", "In", "On", "At", "A")
+        if low in _ABBREVIATED:
+            return first.isupper() and len(before) > 2 and low not in ("temp", "approx", "resp", "est", "cont")
+        return True
+
+    @staticmethod
+    def _line_ends(strings: Any, keys: Sequence[int], offsets: Sequence[int], i: int, line_start: int, width: float) -> bool:
+        """Whether the line break at token ``i`` ends a sentence."""
+        total = len(keys)
+        nxt = strings[keys[i + 1]]
+        if nxt.isspace():
+            return True
+        last = i - 1
+        while last > line_start and strings[keys[last]].isspace():
+            last -= 1
+        before = strings[keys[last]] if last >= 0 else ""
+        if before in _CLOSERS and last > line_start:
+            inner = strings[keys[last - 1]]
+            if inner in _TERMINAL:
+                return True
+        if before in _TERMINAL or before in (":", ";") or before.isspace():
+            return True
+        first = nxt[0]
+        gap = offsets[i + 2] > offsets[i + 1] + len(nxt) if i + 2 < total else False
+        if nxt in _BULLETS and (gap or nxt in ("\u2022", "\u25cf", "\u25aa", "\u2023", "*", "\u00b7")):
+            return True
+        if nxt in ("[", "(", "\u2610", "\u2611") and i + 2 < total and strings[keys[i + 2]] in ("]", "x", "X", ")", "1", "2", "+", "-"):
+            return True
+        if _NUMBERED.match(nxt) and i + 2 < total and strings[keys[i + 2]] in (".", ")") and not (nxt == "I" or len(nxt) > 2):
+            return True
+        length = offsets[last] + len(before) - offsets[line_start]
+        low = before.lower()
+        if before in _OPEN_END or low in _OPEN_END:
+            return False
+        if first.islower():
+            return length < 30 or (width > 0 and length < 0.55 * width)
+        if width <= 0:
+            return True
+        # would the next word have fitted on this line?
+        fits = length + 1 + len(nxt) <= width - 2
+        return fits or length < 0.6 * width
+
+
+class _Classes(dict):
+    """Class of a token by its key, worked out once a written form."""
+
+    strings: Any = None
+
+    def __missing__(self, key: int) -> int:
+        word = self.strings[key]
+        kind = _PLAIN
+        if word.isspace():
+            if _BLANK.search(word):
+                kind = _BLANK_LINE
+            elif "\n" in word or "\r" in word:
+                kind = _NEWLINE
+        elif word in _TERMINAL:
+            kind = _STOP
+        self[key] = kind
+        return kind
+
+
+def _wrap_width(text: str) -> float:
+    """The width at which the note's lines were wrapped, or 0 if they were not."""
+    lengths = sorted(n for n in map(len, text.splitlines()) if n > 40)
+    if len(lengths) < 2:
+        return 0
+    width = lengths[int(0.95 * (len(lengths) - 1))]
+    return width if width <= 130 else 0
+
+
+@Language.factory("clinspan_sentences", assigns=["token.is_sent_start", "doc.sents"])
+def make_sentences(nlp: Language, name: str) -> Sentences:
+    """The sentence splitter; no settings."""
+    return Sentences()

@@ -1,0 +1,289 @@
+"""Dictionary finder: names of the bundled terminologies, of our own vocabulary, and of the user's own lists.
+
+The longest name that the text's written form admits wins. How a name must be written is part of the name: as it comes
+(any case), exactly (``=MI``), or only inside a slashed group (``/n``, as in "n/v/d"). Forms with several readings are
+decided by the words around them (``resources/en/ambiguous.tsv``).
+
+``doc.spans["terms"]`` and ``doc.spans["user_terms"]`` hold the matches.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spacy.attrs import IDX, ORTH
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from clinspan import schema
+from clinspan.attributes import KEY
+from clinspan.components import resource_rows
+from clinspan.components.sections import group_at, section_of
+from clinspan.matching import Matcher, TermIndex
+
+TERMS = "terms"
+USER_TERMS = "user_terms"
+INDEX_FILE = "terms.index"
+_USER_FILE = "user_terms.jsonl"
+
+ANY, EXACT, SLASHED, AMBIGUOUS = "", "=", "/", "?"
+MODES = (EXACT, SLASHED, AMBIGUOUS)
+_NEAR = 8
+_SIDE = 3
+
+
+class Concept(NamedTuple):
+    """A concept as the index stores it."""
+
+    label: str
+    vocabulary: str
+    concept_id: str
+    name: str
+
+    def packed(self) -> str:
+        """One line of the index's list of concepts."""
+        return "\t".join(self)
+
+
+class Name(NamedTuple):
+    """A name of a concept: how it must be written, and its verbatim form."""
+
+    concept: Concept
+    mode: str
+    written: str
+
+
+class _Reading(NamedTuple):
+    """One reading of an ambiguous form and the words that call for it."""
+
+    concept_id: str
+    before: frozenset[str]
+    after: frozenset[str]
+    near: frozenset[str]
+    sections: frozenset[str]
+
+
+def pack_names(names: Sequence[Name]) -> tuple[list[tuple[str, int]], dict[str, list[str]]]:
+    """What :meth:`TermIndex.build` and :meth:`TermIndex.to_file` take, from names."""
+    concepts: dict[str, int] = {}
+    records = []
+    for name in names:
+        number = concepts.setdefault(name.concept.packed(), len(concepts))
+        records.append(f"{number}\t{name.mode}\t{name.written}")
+    return [(name.written, i) for i, name in enumerate(names)], {"concepts": list(concepts), "names": records}
+
+
+class _Dictionary:
+    """A term index with the names behind its ids."""
+
+    def __init__(self, index: TermIndex, source: str) -> None:
+        self.index = index
+        self.source = source
+        self.matcher = Matcher(index)
+        self._names: dict[int, Name] = {}
+
+    def name(self, number: int) -> Name:
+        found = self._names.get(number)
+        if found is None:
+            concept, mode, written = self.index.payload["names"][number].split("\t", 2)
+            found = Name(Concept(*self.index.payload["concepts"][int(concept)].split("\t", 3)), mode, written)
+            self._names[number] = found
+        return found
+
+
+class Terms:
+    """The component; :meth:`find` is the pure function inside."""
+
+    def __init__(self) -> None:
+        self._bundled: _Dictionary | None = None
+        self._index_path: Path | None = None
+        self._user: list[_Dictionary] = []
+        self._user_rows: list[dict[str, str]] = []
+        self._ambiguous: dict[str, list[_Reading]] = {}
+        for row in resource_rows("en/ambiguous.tsv"):
+            reading = _Reading(
+                row["concept_id"],
+                *(frozenset(w for w in row[c].split("|") if w) for c in ("before", "after", "near", "sections")),
+            )
+            self._ambiguous.setdefault(row["form"], []).append(reading)
+
+    # --- data ---
+
+    def __len__(self) -> int:
+        return (len(self._bundled.index) if self._bundled else 0) + len(self._user_rows)
+
+    def open_index(self, path: str | Path) -> None:
+        """Use the index file at ``path`` (mapped, not read)."""
+        self._index_path = Path(path)
+        self._bundled = _Dictionary(TermIndex.open(path), TERMS)
+
+    def add_terms(self, rows: Iterable[dict[str, str]], *, source: str = USER_TERMS) -> int:
+        """Add the user's own names; they win over everything else. Returns how many.
+
+        Each row has ``term`` and ``label``, and may have ``code``, ``vocabulary`` and ``name`` (the concept's). A term
+        written ``=MS`` matches in exactly that case.
+
+        Raises:
+            ValueError: a row without a term, or with an unknown label; the message gives the row's number.
+        """
+        rows = [dict(row, source=source) for row in rows]
+        names = []
+        for number, row in enumerate(rows, 1):
+            term, label = (row.get("term") or "").strip(), (row.get("label") or "").strip().upper()
+            if not term:
+                raise ValueError(f"{source}: row {number} has no term")
+            if label not in schema.LABELS:
+                raise ValueError(f"{source}: row {number}: label is not one of {', '.join(schema.LABELS)}")
+            mode = EXACT if term[0] == EXACT and len(term) > 1 else ANY
+            concept = Concept(label, row.get("vocabulary") or source, row.get("code") or "", row.get("name") or term)
+            names.append(Name(concept, mode, term[1:] if mode else term))
+        pairs, payload = pack_names(names)
+        index = TermIndex.build(pairs)
+        index.payload.update(payload)
+        self._user.append(_Dictionary(index, source))
+        self._user_rows += rows
+        return len(rows)
+
+    # --- matching ---
+
+    def __call__(self, doc: Doc) -> Doc:
+        table = doc.to_array([ORTH, IDX])
+        keys: list[int] = table[:, 0].tolist() if len(doc) else []
+        offsets: list[int] = table[:, 1].tolist() if len(doc) else []
+        for group, dictionaries in ((TERMS, [self._bundled] if self._bundled else []), (USER_TERMS, self._user)):
+            spans = []
+            for dictionary in dictionaries:
+                for start, end, name in self.find(doc, keys, dictionary):
+                    label, vocabulary, concept_id, concept_name = name.concept
+                    spans.append(Span(doc, start, end, label=label, span_id=dictionary.source))
+                    last = offsets[end - 1] + len(doc.vocab.strings[keys[end - 1]])
+                    doc.user_data[(KEY, offsets[start], last, label)] = {
+                        "concept_id": concept_id or None,
+                        "vocabulary": vocabulary,
+                        "concept_name": concept_name,
+                        "source": dictionary.source,
+                    }
+            if spans or group == TERMS:
+                doc.spans[group] = spans
+        return doc
+
+    def find(self, doc: Doc, keys: Sequence[int], dictionary: _Dictionary) -> list[tuple[int, int, Name]]:
+        """Leftmost-longest names as (first token, one past the last, name)."""
+        strings = dictionary.matcher.strings = doc.vocab.strings
+        out = []
+        last = 0
+        where: Any = None
+        for match in dictionary.matcher.all(keys):
+            if match.start < last:
+                continue
+            for number in match.ids:
+                name = dictionary.name(number)
+                if name.mode:
+                    if name.mode == AMBIGUOUS:
+                        where = where or section_of(doc)
+                        found = self._decide(strings, keys, match.start, match.end, name, where)
+                    else:
+                        found = name if _admits(strings, keys, match.start, match.end, name) else None
+                    if found is None:
+                        continue
+                    name = found
+                out.append((match.start, match.end, name))
+                last = match.end
+                break
+        return out
+
+    def _decide(
+        self, strings: Any, keys: Sequence[int], start: int, end: int, name: Name, where: Any
+    ) -> Name | None:
+        """The name if the words around call for its concept among the form's readings."""
+        written = "".join(strings[k] for k in keys[start:end])
+        rules = self._ambiguous.get(written)
+        if rules is None:
+            return None
+        for reading in rules:
+            if (
+                _any_near(strings, keys[max(0, start - _SIDE) : start], reading.before)
+                and _any_near(strings, keys[end : end + _SIDE], reading.after)
+                and _any_near(strings, [*keys[max(0, start - _NEAR) : start], *keys[end : end + _NEAR]], reading.near)
+                and (not reading.sections or group_at(where, start) in reading.sections)
+            ):
+                return name if reading.concept_id == name.concept.concept_id else None
+        return None
+
+    # --- saving ---
+
+    def to_disk(self, path: str | Path, **kwargs: Any) -> None:
+        """Write the index file and the user's names into the folder ``path``."""
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._index_path is not None and self._index_path.resolve() != (folder / INDEX_FILE).resolve():
+            shutil.copyfile(self._index_path, folder / INDEX_FILE)
+        if self._user_rows:
+            lines = [json.dumps(row, ensure_ascii=False) for row in self._user_rows]
+            (folder / _USER_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def from_disk(self, path: str | Path, **kwargs: Any) -> Terms:
+        """Map the index file of the folder ``path`` and read the user's names."""
+        folder = Path(path)
+        if (folder / INDEX_FILE).exists():
+            self.open_index(folder / INDEX_FILE)
+        if (folder / _USER_FILE).exists():
+            lines = (folder / _USER_FILE).read_text(encoding="utf-8").splitlines()
+            self._restore([json.loads(line) for line in lines])
+        return self
+
+    def _restore(self, rows: list[dict[str, str]]) -> None:
+        self._user, self._user_rows = [], []
+        for source in dict.fromkeys(row["source"] for row in rows):
+            self.add_terms([row for row in rows if row["source"] == source], source=source)
+
+    def to_bytes(self, **kwargs: Any) -> bytes:
+        """Where the index file lies, and the user's names (the file itself is not copied)."""
+        state = {"index": str(self._index_path) if self._index_path else None, "user": self._user_rows}
+        return json.dumps(state).encode()
+
+    def from_bytes(self, data: bytes, **kwargs: Any) -> Terms:
+        """Read what :meth:`to_bytes` gave."""
+        state = json.loads(data)
+        if state["index"]:
+            self.open_index(state["index"])
+        self._restore(state["user"])
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _from_bytes, (self.to_bytes(),)
+
+
+def _from_bytes(data: bytes) -> Terms:
+    return Terms().from_bytes(data)
+
+
+def _any_near(strings: Any, keys: Iterable[int], words: frozenset[str]) -> bool:
+    return not words or any(strings[k].lower() in words for k in keys)
+
+
+def _admits(strings: Any, keys: Sequence[int], start: int, end: int, name: Name) -> bool:
+    """Whether the text is written as the name asks."""
+    if name.mode == EXACT:
+        written = "".join(w for w in (strings[k] for k in keys[start:end]) if not w.isspace())
+        wanted = name.written.replace(" ", "")
+        return written == wanted or (written[-1:] == "s" and written[:-1] == wanted)
+    if name.mode == SLASHED:
+        before = strings[keys[start - 1]] if start else ""
+        after = strings[keys[end]] if end < len(keys) else ""
+        if "/" not in (before, after):
+            return False
+        # the neighbour across the slash is a short form as well, not a number or a unit
+        across = [strings[keys[i]] for i in (start - 2 if before == "/" else -1, end + 1 if after == "/" else -1) if 0 <= i < len(keys)]
+        return bool(across) and all(w.isalpha() and len(w) <= 3 for w in across)
+    return True
+
+
+@Language.factory("clinspan_terms", requires=["doc.spans"], assigns=["doc.spans"])
+def make_terms(nlp: Language, name: str) -> Terms:
+    """The dictionary finder; its index comes with the pipeline's folder."""
+    return Terms()

@@ -1,0 +1,160 @@
+"""Tokenizer for clinical text.
+
+One pass cuts the text at white space; each piece is cut by one compiled pattern, once, and remembered. Offsets always
+reproduce the text: ``doc.text == text``.
+
+>>> words_and_spaces("500mg b.i.d. s/p MI")[0]
+['500', 'mg', 'b.i.d.', 's/p', 'MI']
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import spacy
+from spacy.attrs import ORTH
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from clinspan.components import Stateless
+
+# Slashed abbreviations that are one word ("n/v", "f/c" are several findings and are cut).
+_SLASHED = """s/p w/o c/o r/o h/o y/o f/u d/c b/l a/w d/t w/u p/w b/c i/o a/p h/h n/a e/o m/o t/o v/o c/w c/b k/c/o
+    2/2""".split()
+# Abbreviations that keep their full stop before a word; those that may as well end a sentence do not.
+_STOPPED = "dr drs mr mrs ms prof jr sr vs approx fig figs dept etc st".split()
+
+_MARK = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u20d0-\u20ff\ufe00-\ufe0f\u200d"
+_LETTER = f"[^\\W\\d_][{_MARK}]*"
+_ALNUM = f"(?:[^\\W_][{_MARK}]*)"
+_WORD = f"{_LETTER}{_ALNUM}*"
+_PIECE = re.compile(
+    r"""
+      https?://\S+[^\s.,;:)\]] | www\.\S+[^\s.,;:)\]] | [A-Za-z0-9._+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+
+    | (?:(?<![\w/])(?:"""
+    + "|".join(re.escape(s) for s in sorted(_SLASHED, key=len, reverse=True))
+    + r""")(?![\w/]) | (?<!\w)w/(?=[A-Za-z]))
+    | \d{1,4}([/.-])\d{1,2}\1\d{2,4}(?![\d/-])            # dates
+    | \d{1,2}:\d{2}(?::\d{2})?(?!\d)                      # times
+    | \d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d) | \d+(?:st|nd|rd|th)(?![^\W\d_]) | \d*\.\d+(?!\d*\.\d) | \d+
+    | q\.[\da-z.-]*[a-z]\.?(?![^\W_]) | (?:[A-Za-z]\.){2,}(?:[A-Za-z](?![A-Za-z]))? | [A-Z]\.(?=[a-z]{3})[a-z]+
+    | (?:"""
+    + "|".join(_STOPPED)
+    + r""")\.(?=$|[\s,;:)])
+    | [CTLS]\d{1,2}(?=[-/\u2013][CTLS]?\d)                # vertebral levels
+    | """
+    + f"{_WORD}(?:(?:['\u2019](?![sS](?![^\\W_]))|[-\u2010\u2011]){_ALNUM}+)*"
+    + r"""
+    | ['\u2019][sS](?![^\W_])
+    | -+> | <-+ | => | [<>]= | \+/-+ | \.{2,} | -{2,} | \+{2,} | \*{2,} | _+ | ={2,} | \#{2,}
+    | [^\w\s]["""
+    + _MARK
+    + r"""]*
+    | \S
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_CHUNK = re.compile(r"\S+ ?|\s+")
+_CACHE_LIMIT = 300_000
+_cache: dict[str, tuple[list[str], list[bool]]] = {}
+
+
+def _cut(chunk: str) -> tuple[list[str], list[bool]]:
+    """Words and following-space flags of one chunk: a run of non-space with at most one space, or a run of space."""
+    if chunk.isspace():
+        return [chunk], [False]
+    body = chunk[:-1] if chunk[-1] == " " else chunk
+    words = [body] if body.isalpha() and body.isascii() else [m.group() for m in _PIECE.finditer(body)]
+    spaces = [False] * len(words)
+    spaces[-1] = body is not chunk
+    return words, spaces
+
+
+def words_and_spaces(text: str) -> tuple[list[str], list[bool]]:
+    """The tokens of ``text`` and, for each, whether one space follows it; together they give ``text`` back."""
+    if len(_cache) > _CACHE_LIMIT:
+        _cache.clear()
+    words: list[str] = []
+    spaces: list[bool] = []
+    for chunk in _CHUNK.findall(text):
+        cut = _cache.get(chunk)
+        if cut is None:
+            cut = _cut(chunk)
+            if len(chunk) <= 40:
+                _cache[chunk] = cut
+        words += cut[0]
+        spaces += cut[1]
+    return words, spaces
+
+
+def cut_at(words: list[str], spaces: list[bool], cuts: Iterable[int]) -> tuple[list[str], list[bool]]:
+    """The same tokens, cut further at the character offsets ``cuts`` (a following space becomes a token if need be)."""
+    wanted = sorted(set(cuts))
+    if not wanted:
+        return words, spaces
+    out_words: list[str] = []
+    out_spaces: list[bool] = []
+    place, k = 0, 0
+    for word, space in zip(words, spaces):
+        end = place + len(word)
+        while k < len(wanted) and wanted[k] <= place:
+            k += 1
+        while k < len(wanted) and wanted[k] < end:
+            out_words.append(word[: wanted[k] - place])
+            out_spaces.append(False)
+            word, place = word[wanted[k] - place :], wanted[k]
+            k += 1
+        out_words.append(word)
+        if space and k < len(wanted) and wanted[k] == end:
+            # something may begin with the space after this token: it becomes a token of its own
+            out_words.append(" ")
+            out_spaces += (False, False)
+        else:
+            out_spaces.append(space)
+        place = end + (1 if space else 0)
+    return out_words, out_spaces
+
+
+class ClinicalTokenizer(Stateless):
+    """The spaCy tokenizer around :func:`words_and_spaces`."""
+
+    def __init__(self, vocab: Vocab) -> None:
+        self.vocab = vocab
+
+    def __call__(self, text: str) -> Doc:
+        """Tokenize. White space beyond the single space after a word is a token of its own."""
+        words, spaces = words_and_spaces(text)
+        return Doc(self.vocab, words=words, spaces=spaces)
+
+    def pipe(self, texts: Iterable[str], batch_size: int = 1000) -> Iterable[Doc]:
+        """Tokenize a stream of texts."""
+        for text in texts:
+            yield self(text)
+
+
+@spacy.registry.tokenizers("clinspan.tokenizer.v1")
+def create_tokenizer() -> Callable[[Language], ClinicalTokenizer]:
+    """The tokenizer, for ``[nlp.tokenizer]`` in a pipeline's config."""
+
+    def make(nlp: Language) -> ClinicalTokenizer:
+        return ClinicalTokenizer(nlp.vocab)
+
+    return make
+
+
+@spacy.registry.callbacks("clinspan.max_length.v1")
+def create_max_length(characters: int = 100_000_000) -> Callable[[Language], Language]:
+    """A callback that lifts spaCy's limit on text length, which its config cannot set."""
+
+    def set_max_length(nlp: Language) -> Language:
+        nlp.max_length = characters
+        return nlp
+
+    return set_max_length
+
+
+def orths(doc: Doc) -> Sequence[int]:
+    """The token keys of a Doc, for the matching engine."""
+    return doc.to_array([ORTH]).tolist()  # type: ignore[no-any-return]

@@ -1,0 +1,107 @@
+"""PubTator: a title line, an abstract line, tab-separated mentions and relations; blank lines between documents.
+
+The text is the title, one space, the abstract, which is what the published offsets count in. A composite mention
+("visual or auditory toxicity") is one annotation with several concepts; its parts as written out by the annotators
+are in the attribute ``individual_mentions``. Identifiers are split on ``|``, ``;`` and ``,``, except sequence variants
+(``c|SUB|G|35|A``), of which the bars are part; ``-1`` (no concept) is kept. Relations relate concept codes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from clinspan.corpora import Annotation, CorpusError, Document, read_text
+
+_TEXT = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
+_VARIANT = re.compile(r"[a-z]?\|[A-Za-z]+\|")
+_SEPARATORS = re.compile(r"[|;,]")
+
+
+def read(path: Path) -> Iterator[Document]:
+    """The documents of a PubTator file.
+
+    Raises:
+        CorpusError: for a malformed line, offsets outside the text, or a line of another document.
+    """
+    path = Path(path)
+    document: _Builder | None = None
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        line = line.removesuffix("\r")
+        if not line.strip():
+            if document:
+                yield document.build()
+            document = None
+        elif match := _TEXT.fullmatch(line):
+            doc_id, part, text = match.groups()
+            if document is None:
+                document = _Builder(doc_id, path)
+            document.add_text(number, doc_id, part, text)
+        elif document is None:
+            raise CorpusError(path, number, "an annotation before its text")
+        else:
+            document.add_line(number, line.split("\t"))
+    if document:
+        yield document.build()
+
+
+class _Builder:
+    def __init__(self, doc_id: str, file: Path) -> None:
+        self.doc_id = doc_id
+        self.file = file
+        self.parts: dict[str, str] = {}
+        self.text = ""
+        self.annotations: list[Annotation] = []
+        self.relations: list[tuple[str, str, str]] = []
+        self.mismatched: list[str] = []
+
+    def build(self) -> Document:
+        return Document(
+            doc_id=self.doc_id,
+            text=self.text,
+            annotations=tuple(self.annotations),
+            relations=tuple(self.relations),
+            mismatched=tuple(self.mismatched),
+        )
+
+    def add_text(self, number: int, doc_id: str, part: str, text: str) -> None:
+        if doc_id != self.doc_id or part in self.parts or self.annotations or self.relations:
+            raise CorpusError(self.file, number, "documents are not separated by a blank line")
+        self.parts[part] = text
+        self.text = " ".join(self.parts[part] for part in "ta" if part in self.parts)
+
+    def add_line(self, number: int, fields: list[str]) -> None:
+        if fields[0] != self.doc_id:
+            raise CorpusError(self.file, number, "a line of another document")
+        if len(fields) >= 5 and fields[1].isdecimal() and fields[2].isdecimal():
+            self._add_mention(number, fields)
+        elif len(fields) >= 4 and fields[1] and not fields[1].isdecimal():
+            self.relations.append((fields[1], fields[2], fields[3]))
+        else:
+            raise CorpusError(self.file, number, "neither a mention nor a relation")
+
+    def _add_mention(self, number: int, fields: list[str]) -> None:
+        start, end = int(fields[1]), int(fields[2])
+        if not start < end <= len(self.text):
+            raise CorpusError(self.file, number, f"offsets {start} {end} are not in the text")
+        identifier = f"T{len(self.annotations) + 1}"
+        if self.text[start:end].split() != fields[3].split():
+            self.mismatched.append(identifier)
+        self.annotations.append(
+            Annotation(
+                start=start,
+                end=end,
+                label=fields[4],
+                fragments=((start, end),),
+                attributes={"individual_mentions": fields[6]} if len(fields) > 6 and fields[6] else {},
+                concepts=_concepts(fields[5]) if len(fields) > 5 else (),
+                id=identifier,
+            )
+        )
+
+
+def _concepts(identifiers: str) -> tuple[str, ...]:
+    if _VARIANT.match(identifiers):
+        return (identifiers,)
+    return tuple(part for part in map(str.strip, _SEPARATORS.split(identifiers)) if part)

@@ -1,0 +1,9 @@
+"""The matching engine: normal forms of tokens, the index of names, and its builder.
+
+Cues, section titles and terminologies of any size all go through it.
+"""
+
+from clinspan.matching.index import IndexFileError, Match, Matcher, TermIndex
+from clinspan.matching.normal import CLASSES, readings, split_words
+
+__all__ = ["CLASSES", "IndexFileError", "Match", "Matcher", "TermIndex", "readings", "split_words"]

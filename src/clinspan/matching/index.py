@@ -1,0 +1,384 @@
+"""TermIndex: an index of names over normal forms, in memory or mapped from a file.
+
+The names form a trie over symbols. Its nodes are numbered level by level, so the child reached by the edge ``e`` is
+the node ``e + 1`` and a file needs two integers a node: where its edges begin, and each edge's symbol. Nothing is
+decoded on opening. Matching walks the trie through a lazily built automaton: states are remembered by written token,
+so a text costs about one dictionary look-up a token, whatever the number of names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+import struct
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clinspan.matching.normal import SUFFIX_MARK, classes, readings, symbols
+
+MAGIC = b"CLSPIDX1"
+_HEADER = struct.Struct("<8sQ32s")  # magic, length of the JSON part, sha256 of everything after the header
+_ALIGN = 16
+
+
+class IndexFileError(ValueError):
+    """An index file that is not one, is truncated, or was written by another version. The message names the file."""
+
+
+class Match(NamedTuple):
+    """A name found: tokens ``[start, end)`` and the ids of the names filed under that normal form."""
+
+    start: int
+    end: int
+    ids: tuple[int, ...]
+
+
+class _State(dict):
+    """A set of trie nodes; maps a token key to the next state (None: no name goes on so; itself: looked through)."""
+
+    __slots__ = ("_matcher", "ids", "nodes")
+
+    def __init__(self, matcher: Matcher, nodes: tuple[int, ...]) -> None:
+        super().__init__()
+        self._matcher = matcher
+        self.nodes = nodes
+        self.ids = matcher.index.ids_at(nodes)
+
+    def __missing__(self, key: int) -> _State | None:
+        nxt = self._matcher.step(self, key)
+        self[key] = nxt
+        return nxt
+
+
+class TermIndex:
+    """Names filed by normal form, each with the integer id it was given.
+
+    Build one with :meth:`build`, or open a file with :meth:`open` (the file is mapped, not read: processes share it).
+    """
+
+    def __init__(self, arrays: dict[str, Any], meta: dict[str, Any], payload: dict[str, Any] | None = None) -> None:
+        arrays = {k: memoryview(a) if isinstance(a, np.ndarray) else a for k, a in arrays.items()}  # plain ints out
+        self._arrays = arrays
+        self.meta = meta
+        self._sym_hash = arrays["symbol_hashes"]
+        self._first = arrays["edge_first"]
+        self._edge_symbol = arrays["edge_symbols"]
+        self._id_first = arrays["id_first"]
+        self._ids = arrays["ids"]
+        self._suffixes: tuple[str, ...] = tuple(meta["suffixes"])
+        self.payload: dict[str, Any] = payload or {}
+
+    def __len__(self) -> int:
+        return int(self.meta["names"])
+
+    # --- building ---
+
+    @classmethod
+    def build(cls, names: Iterable[tuple[str, int]]) -> TermIndex:
+        """An index in memory of ``(name, id)`` pairs; names without a normal form are left out."""
+        return cls.build_symbols((symbols(name), number) for name, number in names)
+
+    @classmethod
+    def build_symbols(cls, names: Iterable[tuple[Sequence[str], int]]) -> TermIndex:
+        """As :meth:`build`, of names already in normal form."""
+        symbol_ids: dict[str, int] = {}
+        flat: list[int] = []
+        lengths: list[int] = []
+        ids: list[int] = []
+        for form, number in names:
+            if not form:
+                continue
+            flat.extend(symbol_ids.setdefault(symbol, len(symbol_ids)) for symbol in form)
+            lengths.append(len(form))
+            ids.append(number)
+        hashes = np.fromiter((_hash(s) for s in symbol_ids), dtype=np.uint64, count=len(symbol_ids))
+        order = np.argsort(hashes, kind="stable")
+        if len(hashes) > 1 and (np.diff(hashes[order].astype(np.uint64)) == 0).any():
+            raise IndexFileError("two symbols share a hash: rename one of the names")  # 1 in 10^7 at a million symbols
+        rank = np.empty(len(order), dtype=np.uint32)
+        rank[order] = np.arange(len(order), dtype=np.uint32)
+        suffixes = sorted((s[1:] for s in symbol_ids if s.startswith(SUFFIX_MARK) and len(s) > 3), key=lambda s: -len(s))
+        arrays = _trie(
+            rank[np.asarray(flat, dtype=np.int64)] if flat else np.zeros(0, np.uint32),
+            np.asarray(lengths, dtype=np.int64),
+            np.asarray(ids, dtype=np.uint32),
+        )
+        arrays["symbol_hashes"] = hashes[order]
+        return cls(arrays, {"names": len(ids), "symbols": len(symbol_ids), "suffixes": suffixes, "payload": {}})
+
+    # --- files ---
+
+    def to_file(self, path: str | os.PathLike[str], *, payload: dict[str, list[str]] | None = None) -> None:
+        """Write the index, with lists of strings beside it (``payload``: read back by :meth:`open` as sequences).
+
+        The same content gives the same bytes.
+        """
+        blocks: list[tuple[str, bytes, str]] = []
+        for name in ("symbol_hashes", "edge_first", "edge_symbols", "id_first", "ids"):
+            view = self._arrays[name]
+            blocks.append((name, view.tobytes(), "Q" if view.itemsize == 8 else "I"))
+        for name, strings in (payload or {}).items():
+            encoded = [s.encode("utf-8") for s in strings]
+            offsets = np.zeros(len(encoded) + 1, dtype=np.uint32)
+            np.cumsum([len(e) for e in encoded], out=offsets[1:])
+            blocks.append((f"strings:{name}:offsets", offsets.tobytes(), "I"))
+            blocks.append((f"strings:{name}", b"".join(encoded), "B"))
+        layout: dict[str, list[Any]] = {}
+        body = bytearray()
+        for name, data, code in blocks:
+            body.extend(b"\0" * (-len(body) % _ALIGN))
+            layout[name] = [len(body), len(data), code]
+            body.extend(data)
+        meta = {**self.meta, "layout": layout, "size": len(body)}
+        meta.pop("payload", None)
+        head = json.dumps(meta, sort_keys=True, ensure_ascii=True).encode()
+        head += b" " * (-(len(head) + _HEADER.size) % _ALIGN)
+        digest = hashlib.sha256(head + body).digest()
+        aside = Path(f"{os.fspath(path)}.part")
+        with aside.open("wb") as out:
+            out.write(_HEADER.pack(MAGIC, len(head), digest) + head)
+            out.write(body)
+        aside.replace(path)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, verify: bool = False) -> TermIndex:
+        """Map an index file. Opening reads the header alone; ``verify`` also checks the digest of the whole file.
+
+        Raises:
+            IndexFileError: not an index, truncated, or (with ``verify``) damaged.
+        """
+        name = os.fspath(path)
+        with Path(path).open("rb") as file:
+            start = file.read(_HEADER.size)
+            if len(start) < _HEADER.size or start[:8] != MAGIC:
+                raise IndexFileError(f"{name}: not a clinspan index (or one of another version)")
+            _, length, digest = _HEADER.unpack(start)
+            head = file.read(length)
+            try:
+                meta = json.loads(head)
+            except ValueError:
+                raise IndexFileError(f"{name}: the index's header is damaged") from None
+            base = _HEADER.size + length
+            if os.fstat(file.fileno()).st_size != base + meta["size"]:
+                raise IndexFileError(f"{name}: the index is truncated or has something after it")
+            mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        if verify and hashlib.sha256(mapped[_HEADER.size :]).digest() != digest:
+            raise IndexFileError(f"{name}: the index's digest does not fit its content")
+        arrays: dict[str, Any] = {}
+        for key, (offset, size, code) in meta.pop("layout").items():
+            arrays[key] = mapped[base + offset : base + offset + size].cast(code)
+        payload = {
+            key.split(":")[1]: _Strings(arrays[key], arrays[key + ":offsets"])
+            for key in arrays
+            if key.startswith("strings:") and not key.endswith(":offsets")
+        }
+        return cls(arrays, meta, payload)
+
+    # --- walking ---
+
+    def child(self, node: int, symbol: str) -> int:
+        """The node reached from ``node`` by ``symbol``, or -1."""
+        number = self._symbol(symbol)
+        if number < 0:
+            return -1
+        low, high = self._first[node], self._first[node + 1]
+        edge = bisect_left(self._edge_symbol, number, low, high)
+        return edge + 1 if edge < high and self._edge_symbol[edge] == number else -1
+
+    def _symbol(self, symbol: str) -> int:
+        number = _hash(symbol)
+        place = bisect_left(self._sym_hash, number)
+        return place if place < len(self._sym_hash) and self._sym_hash[place] == number else -1
+
+    def ids_at(self, nodes: Iterable[int]) -> tuple[int, ...]:
+        """The ids of the names that end at ``nodes``, in their order."""
+        out: list[int] = []
+        for node in nodes:
+            out.extend(int(i) for i in self._ids[self._id_first[node] : self._id_first[node + 1]])
+        return tuple(dict.fromkeys(out))
+
+    def lookup(self, name: str) -> tuple[int, ...]:
+        """The ids filed under exactly the normal form of ``name``."""
+        node = 0
+        for symbol in symbols(name):
+            node = self.child(node, symbol)
+            if node < 0:
+                return ()
+        return self.ids_at((node,))
+
+    def step(self, nodes: Iterable[int], token: str) -> tuple[int, ...] | None:
+        """The nodes reached from ``nodes`` by a written token; None where the token is looked through."""
+        out: list[int] = []
+        for reading in readings(token):
+            if not reading:
+                return None
+            here = list(nodes)
+            for symbol in reading:
+                wider = [symbol, *classes(symbol, self._suffixes)]
+                here = [child for s in wider for node in here if (child := self.child(node, s)) >= 0]
+                if not here:
+                    break
+            out.extend(here)
+        return tuple(dict.fromkeys(out))
+
+
+class Matcher:
+    """Finds an index's names in token sequences. ``strings`` gives the written form of a token key (a spaCy orth)."""
+
+    #: Remembered transitions before the memory is dropped and built anew.
+    limit = 400_000
+
+    def __init__(self, index: TermIndex, strings: Any = None) -> None:
+        self.index = index
+        self.strings = strings
+        self.reset()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.index,)  # remembered transitions stay behind
+
+    def reset(self) -> None:
+        """Forget the remembered transitions."""
+        self._states: dict[tuple[int, ...], _State] = {}
+        self._size = 0
+        self.root = self._state((0,))
+
+    def _state(self, nodes: tuple[int, ...]) -> _State:
+        state = self._states.get(nodes)
+        if state is None:
+            state = self._states[nodes] = _State(self, nodes)
+        return state
+
+    def step(self, state: _State, key: int) -> _State | None:
+        """Compute one transition (the automaton calls this once a state and key)."""
+        self._size += 1
+        nodes = self.index.step(state.nodes, self.strings[key])
+        if nodes is None:
+            return state if state is not self.root else None
+        return self._state(nodes) if nodes else None
+
+    def starts(self, keys: Sequence[int]) -> list[tuple[int, _State]]:
+        """Where a name could begin: token number and the state after that token."""
+        if self._size > self.limit:
+            self.reset()
+        root = self.root
+        return [(i, state) for i, state in enumerate(map(root.__getitem__, keys)) if state is not None]
+
+    def all(self, keys: Sequence[int]) -> list[Match]:
+        """Every match, by start, then by length, longest first."""
+        found: list[Match] = []
+        total = len(keys)
+        for start, state in self.starts(keys):
+            here: list[Match] = []
+            place = start + 1
+            if state.ids:
+                here.append(Match(start, place, state.ids))
+            while place < total:
+                after = state[keys[place]]
+                if after is None:
+                    break
+                place += 1
+                if after is not state:
+                    state = after
+                    if state.ids:
+                        here.append(Match(start, place, state.ids))
+            if here:
+                here.reverse()
+                found.extend(here)
+        return found
+
+    def longest(self, keys: Sequence[int]) -> list[Match]:
+        """The leftmost-longest matches, none overlapping another."""
+        found: list[Match] = []
+        last = 0
+        for match in self.all(keys):
+            if match.start >= last:
+                found.append(match)
+                last = match.end
+        return found
+
+    def at(self, keys: Sequence[int], start: int) -> Match | None:
+        """The longest match that begins at token ``start``."""
+        state: _State = self.root
+        best = None
+        for place in range(start, len(keys)):
+            after = state[keys[place]]
+            if after is None:
+                break
+            if after is not state:
+                state = after
+                if state.ids:
+                    best = Match(start, place + 1, state.ids)
+        return best
+
+
+class _Strings(Sequence[str]):
+    """Strings of a mapped file, decoded when asked for."""
+
+    def __init__(self, data: memoryview, offsets: memoryview) -> None:
+        self._data = data
+        self._offsets = offsets
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def __getitem__(self, item: Any) -> Any:
+        if isinstance(item, slice):
+            return [self[i] for i in range(*item.indices(len(self)))]
+        if item < 0:
+            item += len(self)
+        if not 0 <= item < len(self):
+            raise IndexError(item)
+        return bytes(self._data[self._offsets[item] : self._offsets[item + 1]]).decode("utf-8")
+
+
+def _hash(symbol: str) -> int:
+    return int.from_bytes(hashlib.blake2b(symbol.encode("utf-8", "replace"), digest_size=8).digest(), "little")
+
+
+def _trie(flat: np.ndarray, lengths: np.ndarray, ids: np.ndarray) -> dict[str, np.ndarray]:
+    """The arrays of a trie, built level by level: nodes of a level are numbered in order of (parent, symbol)."""
+    count = len(lengths)
+    offsets = np.zeros(count + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    node = np.zeros(count, dtype=np.int64)  # each name's node at the level so far
+    degrees: list[np.ndarray] = []
+    edge_symbols: list[np.ndarray] = []
+    level_first, level_size = 0, 1
+    alive = np.arange(count)
+    depth = 0
+    while True:
+        alive = alive[lengths[alive] > depth]
+        if not len(alive):
+            break
+        key = ((node[alive] - level_first).astype(np.uint64) << np.uint64(32)) | flat[offsets[alive] + depth].astype(
+            np.uint64
+        )
+        unique, inverse = np.unique(key, return_inverse=True)
+        parents = (unique >> np.uint64(32)).astype(np.int64)
+        degrees.append(np.bincount(parents, minlength=level_size))
+        edge_symbols.append((unique & np.uint64(0xFFFFFFFF)).astype(np.uint32))
+        level_first, level_size = level_first + level_size, len(unique)
+        node[alive] = level_first + inverse.reshape(-1)
+        depth += 1
+    nodes = level_first + level_size
+    degree = np.zeros(nodes, dtype=np.int64)
+    if degrees:
+        head = np.concatenate(degrees)
+        degree[: len(head)] = head
+    edge_first = np.zeros(nodes + 1, dtype=np.uint32)
+    np.cumsum(degree, out=edge_first[1:])
+    order = np.argsort(node, kind="stable")
+    id_first = np.zeros(nodes + 1, dtype=np.uint32)
+    np.cumsum(np.bincount(node, minlength=nodes), out=id_first[1:])
+    return {
+        "edge_first": edge_first,
+        "edge_symbols": np.concatenate(edge_symbols) if edge_symbols else np.zeros(0, np.uint32),
+        "id_first": id_first,
+        "ids": ids[order],
+    }

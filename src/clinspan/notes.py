@@ -1,0 +1,690 @@
+"""Read notes: folders of text, csv, tsv, jsonl and parquet, and the Python objects a library user has at hand.
+
+Readers stream. They deliver the text as decoded: line ends untranslated, nothing stripped but a byte order mark.
+`sanitize` makes it the string that tables reproduce; the pipeline applies it, the readers do not.
+
+A note that cannot be read becomes a `ReadFailure` and the others go on. A mistake of the caller (a missing file, a
+missing column) raises `NotesError`, before the first note wherever the first rows can tell.
+Failures and errors hold ids, classes, line and row numbers and column names, never note text.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import datetime
+import glob
+import gzip
+import io
+import json
+import numbers
+import os
+import re
+import sys
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice, takewhile
+from pathlib import Path
+from typing import Any, TypeVar
+
+__all__ = ["Note", "NoteFile", "NotesError", "ReadFailure", "changed_characters", "content_kind", "decode",
+           "find_files", "read_notes", "sanitize", "to_notes"]  # fmt: skip
+
+
+class NotesError(ValueError):
+    """The caller's request cannot be met: a missing file, no notes, a missing column, an unsupported suffix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=False)
+class Note:
+    """One note. `note_id` is always a string; `encoding` is the one its bytes were read with, None if there were none.
+
+    `text` and `extra` are left out of `repr`, so that a note in a traceback or a log line does not show its text.
+    """
+
+    note_id: str
+    text: str = field(repr=False)
+    person_id: str | None = None
+    encounter_id: str | None = None
+    note_date: datetime.date | None = None
+    note_type: str | None = None
+    extra: dict[str, object] = field(default_factory=dict, repr=False, hash=False)
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.note_id, str) and isinstance(self.text, str)):
+            raise TypeError("note_id and text of a Note are strings")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFailure:
+    """A note, a row or a file that could not be read: `error` is a class and a position, never text."""
+
+    note_id: str
+    stage: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteFile:
+    """A file to read: `file_id` is its path relative to the folder given, without the suffix, with forward slashes."""
+
+    path: Path
+    file_id: str
+    kind: str
+
+
+# --- the note as read -------------------------------------------------------------------------------------------------
+
+_UNSAFE = re.compile(r"[\x00\ud800-\udfff]")
+
+
+def sanitize(text: str) -> str:
+    """The note as read: a lone surrogate becomes U+FFFD, a NUL a space; the length and all offsets stay the same."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return _UNSAFE.sub(lambda match: " " if match[0] == "\0" else "\ufffd", text)
+
+
+def changed_characters(text: str) -> int:
+    """How many characters `sanitize` replaces in `text`."""
+    if text.isascii():
+        return text.count("\0")
+    return sum(1 for _ in _UNSAFE.finditer(text))
+
+
+_CONTENT = (
+    ("RtfContent", re.compile(r"\s*\{\\rtf")),
+    ("PdfContent", re.compile(r"\s*%PDF-")),
+    ("HtmlContent", re.compile(r"\s*(?:<\?xml[^>]*>\s*)?<(?:html\b|!doctype\s+html\b)", re.I)),
+    ("CdaContent", re.compile(r"\s*(?:<\?xml\b.{0,4000}?)?<(?:\w+:)?ClinicalDocument\b", re.S)),
+    ("XmlContent", re.compile(r"\s*<\?xml\b")),
+)
+
+
+def content_kind(text: str) -> str | None:
+    """Name the format if `text` is a document of another format (rtf, pdf, html, C-CDA, other xml), else None."""
+    start = text[:10_000].lstrip("\ufeff")
+    return next((kind for kind, pattern in _CONTENT if pattern.match(start)), None)
+
+
+# --- bytes to text ----------------------------------------------------------------------------------------------------
+
+_HEAD_BYTES = 4096
+_BOMS = {  # UTF-32 first: its little-endian mark starts with that of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def decode(data: bytes, encoding: str | None = None) -> tuple[str, str]:
+    """Decode without ever failing; returns the text and the encoding used.
+
+    A UTF-16 or UTF-32 byte order mark decides; then UTF-8, then `encoding`, then cp1252, then latin-1. An `encoding`
+    in which ASCII letters are other bytes (UTF-16 without a mark, EBCDIC) is tried before UTF-8. Nothing is guessed
+    from letter statistics: the same bytes give the same text everywhere. A byte order mark is not part of the text.
+    """
+    wide = _wide_encoding(data[:_HEAD_BYTES], encoding)
+    if wide:
+        return data.decode(wide, "replace"), wide
+    return _decode_ascii_based(data.removeprefix(codecs.BOM_UTF8), encoding)
+
+
+def _decode_ascii_based(data: bytes, encoding: str | None) -> tuple[str, str]:
+    for candidate in ("utf-8", encoding, "cp1252"):
+        try:
+            if candidate:
+                return data.decode(candidate), candidate
+        except UnicodeError:
+            continue
+    return data.decode("latin-1"), "latin-1"
+
+
+def _wide_encoding(head: bytes, declared: str | None) -> str | None:
+    """The encoding, if it is one whose lines cannot be told apart before decoding."""
+    for mark, name in _BOMS.items():
+        if head.startswith(mark):
+            return name
+    if declared is None or _is_ascii_based(declared):
+        return None
+    name = codecs.lookup(declared).name
+    return f"{name}-le" if name in ("utf-16", "utf-32") else name
+
+
+def _is_ascii_based(encoding: str) -> bool:
+    ascii_bytes = bytes(range(32, 127))
+    try:
+        return ascii_bytes.decode(encoding) == ascii_bytes.decode("ascii")
+    except UnicodeError:
+        return False
+    except LookupError:
+        raise NotesError(f"unknown text encoding {encoding!r}") from None
+
+
+class _Lines:
+    """The lines of a byte stream with their line ends, each decoded by itself: one bad byte costs one line.
+
+    A line ends at \\n, \\r\\n or a lone \\r. `take_encoding` names the encoding used since it was last asked.
+    """
+
+    def __init__(self, stream: io.BufferedReader, declared: str | None) -> None:
+        self._stream = stream
+        self._declared = declared
+        self._wide = _wide_encoding(stream.peek(_HEAD_BYTES)[:_HEAD_BYTES], declared)
+        self._used = self._usual = self._wide or "utf-8"
+
+    def __iter__(self) -> Iterator[str]:
+        if self._wide:
+            with io.TextIOWrapper(self._stream, encoding=self._wide, errors="replace", newline="") as decoded:
+                yield from decoded
+            return
+        if self._stream.peek(3).startswith(codecs.BOM_UTF8):
+            self._stream.read(3)
+        for raw in self._stream:
+            for part in raw.splitlines(keepends=True):
+                text, encoding = _decode_ascii_based(part, self._declared)
+                if encoding != self._usual:
+                    self._used = encoding
+                yield text
+
+    def take_encoding(self) -> str:
+        used, self._used = self._used, self._usual
+        return used
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+_KINDS = {
+    ".txt": "text", ".text": "text", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}  # fmt: skip
+_READABLE = f"{', '.join(_KINDS)} (and .gz of all but parquet)"
+
+
+def find_files(sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[NoteFile]:
+    """The files that `read_notes` reads for `sources`, in its order, each once. Raises `NotesError`.
+
+    A folder (any depth) or a glob pattern stands for its text files; if it has none, for its tables, which must then
+    be of one kind. Other files in it, hidden files and linked folders are passed over. File ids are relative to the
+    folder, or to the part of the pattern before the first wildcard; a file named by itself has its stem as id.
+    """
+    if isinstance(sources, (str, os.PathLike)):
+        sources = [sources]
+    files: dict[str, NoteFile] = {}
+    for source in sources:
+        for file in _files_of(Path(source)):
+            files.setdefault(os.path.abspath(file.path), file)
+    if not files:
+        raise NotesError("no notes: no file, folder or pattern was given")
+    return list(files.values())
+
+
+def _files_of(source: Path) -> list[NoteFile]:
+    if source.is_dir():
+        return _select(source, source, _walk(source))
+    if source.exists():
+        file = _note_file(source, source.parent)
+        if file is None:
+            raise NotesError(f"{source}: unsupported suffix; readable are {_READABLE}")
+        return [file]
+    if not re.search(r"[*?\[]", str(source)):
+        raise NotesError(f"{source}: no such file or folder")
+    base = Path(*takewhile(lambda part: not re.search(r"[*?\[]", part), source.parts))
+    found = (Path(name) for name in glob.iglob(str(source), recursive=True))
+    return _select(source, base, (path for path in found if not path.is_dir()))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        raise NotesError(f"{error.filename}: folder cannot be listed ({type(error).__name__})") from error
+
+    for root, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(root, name) for name in names if not name.startswith("."))
+
+
+def _select(source: Path, base: Path, paths: Iterable[Path]) -> list[NoteFile]:
+    ordered = sorted(paths, key=lambda path: path.relative_to(base).as_posix())
+    files = [file for path in ordered if (file := _note_file(path, base))]
+    kinds = sorted({file.kind for file in files})
+    if not files:
+        raise NotesError(f"{source}: no notes found; readable are {_READABLE}")
+    if "text" in kinds:
+        return [file for file in files if file.kind == "text"]
+    if len(kinds) > 1:
+        raise NotesError(f"{source}: holds tables of several kinds ({', '.join(kinds)}); name the files to read")
+    return files
+
+
+def _note_file(path: Path, base: Path) -> NoteFile | None:
+    name = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
+    stem, suffix = os.path.splitext(name)
+    kind = _KINDS.get(suffix.lower())
+    if kind is None or (kind == "parquet" and name != path.name):
+        return None
+    file_id = (path.relative_to(base).parent / stem).as_posix()
+    return NoteFile(path, sanitize(file_id), kind)
+
+
+def _open(path: Path) -> io.BufferedReader:
+    if path.name.lower().endswith(".gz"):
+        return io.BufferedReader(gzip.open(path))
+    return open(path, "rb")
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+_SAMPLE_ROWS = 100
+_ROLES = {  # field of Note -> names it is recognised by, in order, in lower case
+    "text": ("text", "note_text", "note", "report", "report_text", "content", "body", "narrative"),
+    "note_id": ("note_id", "id", "doc_id", "document_id", "report_id", "row_id"),
+    "person_id": ("person_id", "patient_id", "subject_id"),
+    "encounter_id": ("encounter_id", "visit_occurrence_id", "visit_id", "hadm_id"),
+    "note_date": ("note_date", "note_datetime", "date", "chartdate", "charttime"),
+    "note_type": ("note_type", "category"),
+}
+# csv refuses NUL on Python 3.10. A lone surrogate stands in for it meanwhile: decoded text never holds one.
+_NUL_STAND_IN = "\udc00"
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    columns: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    number: int
+    place: str
+    values: Mapping[str, object]
+    encoding: str | None
+
+
+_Item = _Header | _Row | ReadFailure
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    named: dict[str, str | None]  # field of Note -> the column that the caller named for it
+    keep: tuple[str, ...] = ()
+    encoding: str | None = None
+
+
+def _table(file: NoteFile, encoding: str | None, columns: list[str] | None = None) -> Generator[_Item, None, None]:
+    """The header (jsonl has none), then the rows. A damaged file ends in a `ReadFailure` after what could be read."""
+    place = "the start"
+    try:
+        for item in _parquet(file, columns) if file.kind == "parquet" else _lines_table(file, encoding):
+            place = item.place if isinstance(item, _Row) else place
+            yield item
+    except NotesError:
+        raise
+    except Exception as error:  # whatever a damaged file provokes, it costs its own notes only
+        yield ReadFailure(file.file_id, "read", f"{_name(error)} after {place}")
+
+
+def _name(error: BaseException) -> str:
+    return "CsvError" if isinstance(error, csv.Error) else type(error).__name__
+
+
+def _lines_table(file: NoteFile, encoding: str | None) -> Iterator[_Item]:
+    with _open(file.path) as stream:
+        lines = _Lines(stream, encoding)
+        yield from _jsonl(file, lines) if file.kind == "jsonl" else _csv(file, lines)
+
+
+def _csv(file: NoteFile, lines: _Lines) -> Iterator[_Item]:
+    # The limit is the csv module's only, process-wide setting; notes are longer than its 128 KiB.
+    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
+    texts = (line.replace("\0", _NUL_STAND_IN) for line in lines)
+    first = next(texts, "")
+    delimiter = "\t" if file.kind == "tsv" else max(",;\t|", key=re.sub(r'"[^"]*"', "", first).count)
+    # strict: an unclosed or stray quote is a failure, where the lenient mode would silently alter or join notes.
+    reader = csv.reader(chain([first], texts), delimiter=delimiter, strict=True)
+    header: list[str] = []
+    number = 0
+    while True:
+        line = reader.line_num + 1
+        error = ""
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            if not header:
+                raise
+            fields, error = [], f"CsvError at lines {line} to {reader.line_num}"
+        encoding = lines.take_encoding()
+        fields = [value.replace(_NUL_STAND_IN, "\0") for value in fields]
+        if not header:
+            header = [name.strip() for name in fields]
+            if header:
+                yield _Header(header)
+            continue
+        if not fields and not error:  # a blank line
+            continue
+        number += 1
+        if not error and len(fields) != len(header):
+            error = f"RowLength: {len(fields)} fields, {len(header)} expected, at line {line}"
+        if error:
+            yield ReadFailure(f"{file.file_id}:{number}", "read", error)
+        else:
+            yield _Row(number, f"line {line}", dict(zip(header, fields, strict=True)), encoding)
+
+
+def _jsonl(file: NoteFile, lines: _Lines) -> Iterator[_Item]:
+    number = 0
+    for line, text in enumerate(lines, start=1):
+        encoding = lines.take_encoding()
+        if not text.strip():
+            continue
+        number += 1
+        try:
+            values = json.loads(text, strict=False)  # control characters within strings are common and harmless
+            error = "" if isinstance(values, dict) else "NotAnObject"
+        except (ValueError, RecursionError) as fault:
+            error = _name(fault)
+        if error:
+            yield ReadFailure(f"{file.file_id}:{number}", "read", f"{error} at line {line}")
+        else:
+            yield _Row(number, f"line {line}", values, encoding)
+
+
+def _parquet(file: NoteFile, columns: list[str] | None) -> Iterator[_Item]:
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        raise NotesError(f"{file.path}: reading parquet needs the package pyarrow") from None
+    with parquet.ParquetFile(file.path) as table:
+        yield _Header(list(table.schema_arrow.names))
+        batches = table.iter_batches(batch_size=_SAMPLE_ROWS, columns=columns)
+        rows = chain.from_iterable(batch.to_pylist() for batch in batches)
+        for number, row in enumerate(rows, start=1):
+            yield _Row(number, f"row {number}", row, None)
+
+
+def _sample_layout(file: NoteFile, options: _Options) -> dict[str, str | None] | None:
+    """Choose the columns from the first rows; None when there are none to tell from (an empty or damaged file)."""
+    with closing(_table(file, options.encoding)) as items:
+        head = list(islice(items, _SAMPLE_ROWS + 1))
+    rows = [item.values for item in head if isinstance(item, _Row)]
+    header = next((item.columns for item in head if isinstance(item, _Header)), None)
+    columns = header or list(dict.fromkeys(chain.from_iterable(rows)))
+    layout = _choose_columns(str(file.path), columns, rows, options) if columns else None
+    return layout if rows else None
+
+
+def _choose_columns(
+    where: str, columns: Sequence[str], rows: Sequence[Mapping[str, object]], options: _Options
+) -> dict[str, str | None]:
+    """Which column is which field of Note: the one named, else one known by its name, else (text) the longest."""
+    asked = [name for name in (*options.named.values(), *options.keep) if name is not None]
+    for name in asked:
+        if name not in columns:
+            raise NotesError(f"{where}: no column {name!r}; columns are {_listed(columns)}")
+    normal = {re.sub(r"[\s-]+", "_", str(name).strip().casefold()): name for name in reversed(columns)}
+    layout = dict(options.named)
+    for role, known in _ROLES.items():
+        free = (normal[name] for name in known if name in normal and normal[name] not in options.named.values())
+        if role == "text":
+            free = (name for name in free if _is_textual(name, rows))
+        layout[role] = layout.get(role) or next(free, None)
+    if layout["text"] is None and rows:
+        lengths = {name: _mean_length(name, rows) for name in columns if name not in layout.values()}
+        longest = max(lengths, key=lengths.__getitem__, default=None)
+        if longest is None or not lengths[longest]:
+            raise NotesError(f"{where}: no column of text found; columns are {_listed(columns)}")
+        layout["text"] = longest
+    for used in {*layout.values(), *asked}:
+        if [*columns].count(used) > 1:  # type: ignore[arg-type]
+            raise NotesError(f"{where}: column {used!r} occurs more than once")
+    return layout
+
+
+def _listed(columns: Sequence[str]) -> str:
+    """Names for a message; one that does not look like a name may be note text, from a table without a header."""
+    looks_right = re.compile(r"(?=.{1,40}$)\S+( \S+){0,2}")
+    numbered = enumerate(map(str, columns), start=1)
+    return ", ".join(name if looks_right.fullmatch(name) else f"(column {number})" for number, name in numbered)
+
+
+def _is_textual(column: str, rows: Sequence[Mapping[str, object]]) -> bool:
+    values = [value for row in rows if not _is_null(value := row.get(column))]
+    return not values or any(isinstance(value, (str, bytes)) for value in values)
+
+
+def _mean_length(column: str, rows: Sequence[Mapping[str, object]]) -> float:
+    lengths = [len(value) for row in rows if isinstance(value := row.get(column), str)]
+    return sum(lengths) / len(lengths) if lengths else 0.0
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def _is_null(value: object) -> bool:
+    """None, NaN, and pandas' NA and NaT, which compare to nothing."""
+    if isinstance(value, (str, bytes)):
+        return False
+    missing = value is None or type(value).__name__ in ("NAType", "NaTType")
+    return missing or (isinstance(value, numbers.Real) and bool(value != value))
+
+
+def _as_id(value: object) -> str | None:
+    """An id as a string: "007" stays, 12 and 12.0 are "12"; null and blank are None."""
+    if _is_null(value):
+        return None
+    if isinstance(value, bytes):
+        value = decode(value)[0]
+    elif isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral) and float(value).is_integer():
+        value = int(float(value))
+    text = sanitize(str(value))
+    return text if text.strip() else None
+
+
+_DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%m/%d/%Y", "%d.%m.%Y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%B %d, %Y")
+
+
+def _as_date(value: object) -> datetime.date | None:
+    """ISO dates and timestamps, 20240131, 1/31/2024 (month first), 31.1.2024, 31-Jan-2024; anything else is None."""
+    if _is_null(value):
+        return None
+    if isinstance(value, datetime.datetime):
+        return value.date()
+    if isinstance(value, datetime.date):
+        return value
+    day = re.sub(r"(?<=\d)[T ]\s*\d\d?:.*", "", str(value).strip(), flags=re.S)
+    for form in ("%Y%m%d",) if re.fullmatch(r"\d{8}", day) else _DATE_FORMATS:
+        try:
+            return datetime.datetime.strptime(day, form).date()
+        except ValueError:
+            continue
+    return None
+
+
+def _build_note(
+    values: Mapping[str, object],
+    layout: Mapping[str, str | None],
+    keep: Iterable[str],
+    row_id: str,
+    encoding: str | None = None,
+) -> Note:
+    """Raises `TypeError` (naming the type only) when the text is neither a string, bytes nor null."""
+
+    def value(role: str) -> object:
+        column = layout.get(role)
+        return None if column is None else values.get(column)
+
+    text = value("text")
+    if isinstance(text, bytes):
+        text, encoding = decode(text, encoding)
+    elif _is_null(text):
+        text = ""
+    elif not isinstance(text, str):
+        raise TypeError(f"text of type {type(text).__name__}")
+    return Note(
+        note_id=_as_id(value("note_id")) or row_id,
+        text=text,
+        person_id=_as_id(value("person_id")),
+        encounter_id=_as_id(value("encounter_id")),
+        note_date=_as_date(value("note_date")),
+        note_type=_as_id(value("note_type")),
+        extra={str(name): sanitize(kept) if isinstance(kept := values.get(name), str) else kept for name in keep},
+        encoding=encoding,
+    )
+
+
+_Identified = TypeVar("_Identified", Note, ReadFailure, Note | ReadFailure)
+
+
+class _UniqueIds:
+    """Gives every id out once: the second "a" becomes "a#2". Holds all ids of the run in memory."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._last: dict[str, int] = {}
+
+    def apply(self, item: _Identified) -> _Identified:
+        first = item.note_id
+        note_id = first
+        while note_id in self._seen:
+            self._last[first] = self._last.get(first, 1) + 1
+            note_id = f"{first}#{self._last[first]}"
+        self._seen.add(note_id)
+        if note_id == first:
+            return item
+        if isinstance(item, Note):
+            return replace(item, note_id=note_id, extra={**item.extra, "duplicate_of": first})
+        return replace(item, note_id=note_id)
+
+
+# --- the two ways in --------------------------------------------------------------------------------------------------
+
+
+def read_notes(
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    text_column: str | None = None,
+    id_column: str | None = None,
+    keep: Sequence[str] = (),
+    date_column: str | None = None,
+    person_column: str | None = None,
+    encounter_column: str | None = None,
+    type_column: str | None = None,
+    encoding: str | None = None,
+) -> Iterator[Note | ReadFailure]:
+    """Stream the notes of files, folders and glob patterns; `find_files` says which files those are.
+
+    - A text file is one note; its id is the file id. In tables, columns that are not named are recognised by name;
+      the text column, failing that, is the column of strings that is longest on average in the first 100 rows.
+      Ids, dates and the other fields stay empty if there is no such column; a row without an id is
+      "{file id}:{row number}", from 1. Columns in `keep` go into `Note.extra`.
+    - All csv values are strings ("NA" is text). A null or absent text is the empty note. Dates are parsed where
+      possible, else None. Text is decoded as `decode` says, in csv and jsonl line by line.
+    - A later note with the same id is delivered as "{id}#2", with the id it had in `extra["duplicate_of"]`.
+    - A note that is rtf, pdf, html or xml, a malformed row, and a damaged file each give a `ReadFailure`.
+
+    Raises `NotesError` at once for sources that are missing or hold no notes, for an unknown encoding, and for columns
+    that are named but missing (in jsonl: from all of the first 100 rows), duplicated or, for the text, not found.
+    """
+    if encoding is not None:
+        _is_ascii_based(encoding)  # raises for an unknown one
+    named = {"text": text_column, "note_id": id_column, "person_id": person_column,
+             "encounter_id": encounter_column, "note_date": date_column, "note_type": type_column}  # fmt: skip
+    options = _Options(named, tuple(dict.fromkeys(keep)), encoding)
+    files = find_files(sources)
+    layouts = {file: _sample_layout(file, options) for file in files if file.kind != "text"}
+
+    def notes() -> Iterator[Note | ReadFailure]:
+        ids = _UniqueIds()
+        for file in files:
+            is_text = file.kind == "text"
+            for item in [_read_text(file, encoding)] if is_text else _read_table(file, layouts[file], options):
+                yield ids.apply(item)
+
+    return notes()
+
+
+def _read_text(file: NoteFile, encoding: str | None) -> Note | ReadFailure:
+    try:
+        with _open(file.path) as stream:
+            text, used = decode(stream.read(), encoding)
+    except Exception as error:  # whatever a damaged file provokes, it costs its own note only
+        return ReadFailure(file.file_id, "read", _name(error))
+    return _unless_markup(Note(file.file_id, text, encoding=used))
+
+
+def _unless_markup(note: Note, place: str = "") -> Note | ReadFailure:
+    kind = content_kind(note.text)
+    if kind is None:
+        return note
+    return ReadFailure(note.note_id, "read", f"{kind}: recognised, not plain text{place}")
+
+
+def _read_table(
+    file: NoteFile, layout: dict[str, str | None] | None, options: _Options
+) -> Iterator[Note | ReadFailure]:
+    columns = list(dict.fromkeys([*filter(None, layout.values()), *options.keep])) if layout else None
+    for item in _table(file, options.encoding, columns):
+        if isinstance(item, ReadFailure):
+            yield item
+        if not isinstance(item, _Row):
+            continue
+        if layout is None:  # none of the first rows could be read
+            layout = _choose_columns(str(file.path), list(item.values), [item.values], options)
+        row_id = f"{file.file_id}:{item.number}"
+        try:
+            note = _build_note(item.values, layout, options.keep, row_id, item.encoding)
+        except TypeError as error:
+            yield ReadFailure(row_id, "read", f"TypeError: {error}, at {item.place}")
+        else:
+            yield _unless_markup(note, f", at {item.place}")
+
+
+def to_notes(obj: object) -> Iterator[Note]:
+    """Notes from what a library user has: a string, a `Note`, an iterable of either, or a pandas DataFrame.
+
+    Strings get the ids "0", "1", ... by position; None and NaN among them are empty notes; a `Note` passes as it is.
+    In a DataFrame, columns are recognised as in `read_notes` and all others go into `extra`; without an id column, ids
+    are the index labels; a repeated id becomes "{id}#2". Rtf, html and the like are not looked for: see `content_kind`.
+
+    Raises `TypeError` for anything else, naming the position and the type; `NotesError` for a DataFrame without text.
+    """
+    if isinstance(obj, (str, Note)):
+        obj = [obj]
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(obj, pandas.DataFrame):
+        yield from _frame_notes(obj)
+        return
+    if isinstance(obj, (bytes, Mapping, os.PathLike)) or not isinstance(obj, Iterable):
+        hint = "; read_notes reads files" if isinstance(obj, os.PathLike) else ""
+        raise TypeError(f"notes cannot be made of {type(obj).__name__}{hint}")
+    for position, item in enumerate(obj):
+        if isinstance(item, Note):
+            yield item
+        elif isinstance(item, str) or _is_null(item):
+            yield Note(str(position), item if isinstance(item, str) else "")
+        else:
+            raise TypeError(f"item {position} is {type(item).__name__}, not a string or Note")
+
+
+def _frame_notes(frame: Any) -> Iterator[Note]:
+    columns = list(frame.columns)
+
+    def rows(part: Any) -> Iterator[dict[str, object]]:
+        series = [part.iloc[:, position] for position in range(len(columns))]
+        return (dict(zip(columns, values, strict=True)) for values in zip(*series, strict=True))
+
+    if frame.empty:
+        return
+    layout = _choose_columns("DataFrame", columns, list(rows(frame.head(_SAMPLE_ROWS))), _Options({}))
+    extra = [name for name in columns if name not in layout.values()]
+    ids = _UniqueIds()
+    for label, values in zip(frame.index, rows(frame), strict=True):
+        row_id = _as_id(label) or str(label)
+        try:
+            yield ids.apply(_build_note(values, layout, extra, row_id))
+        except TypeError as error:
+            raise TypeError(f"note {row_id}: {error}") from None
