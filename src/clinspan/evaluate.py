@@ -1,7 +1,7 @@
 """Scores of predicted against gold: entities by span and label, assertion by value.
 
-Pure functions over plain values: nothing here reads files or runs a pipeline. Offsets are Unicode code points,
-half-open.
+The scores are pure functions over plain values; at the end, two functions run a pipeline over a corpus and score it.
+Offsets are Unicode code points, half-open.
 
 Two matches of entities:
 
@@ -17,9 +17,15 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
 
+from clinspan.corpora import Spec, map_document, read_corpus
+from clinspan.notes import sanitize
 from clinspan.schema import ASSERTIONS, EXPERIENCERS, FLAGS
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 Fragments = tuple[tuple[int, int], ...]
 Mode = Literal["strict", "relaxed"]
@@ -231,3 +237,59 @@ def _overlapping(mentions: list[Fragments], covered: tuple[list[int], list[int]]
                 count += 1
                 break
     return count
+
+
+# --- running a pipeline over a corpus ---
+
+
+def evaluate_entities(
+    nlp: Language, spec: Spec, *, data: str | Path | None = None, split: str = "dev"
+) -> dict[Mode, dict[str, Counts]]:
+    """Strict and relaxed scores of a pipeline's entities on a split, for the labels that the corpus marks.
+
+    Raises:
+        CorpusError: as :func:`clinspan.corpora.read_corpus`.
+    """
+    gold: dict[str, list[Mention]] = {}
+    predicted: dict[str, list[Mention]] = {}
+    for document in read_corpus(spec, data=data, split=split):
+        gold[document.doc_id] = mentions(map_document(document, spec).annotations)
+        doc = nlp(sanitize(document.text))
+        spans = doc.spans.get("entities", ())
+        predicted[document.doc_id] = [Mention.span(s.start_char, s.end_char, s.label_) for s in spans]
+    modes: tuple[Mode, ...] = ("relaxed", "strict")
+    return {mode: score_entities(gold, predicted, labels=spec.marked, mode=mode) for mode in modes}
+
+
+def evaluate_assertion(
+    nlp: Language, spec: Spec, *, data: str | Path | None = None, split: str = "dev", labels: Collection[str] = ()
+) -> dict[tuple[str, str], Counts]:
+    """Scores of the assertion axes that the corpus marks, on its gold spans; ANATOMY is not judged.
+
+    Arguments:
+        labels: the labels of the entities to judge; all but ANATOMY when empty.
+
+    Raises:
+        CorpusError: as :func:`clinspan.corpora.read_corpus`.
+    """
+    from clinspan.pipeline import annotate
+
+    gold: dict[str, list[Hashable]] = {axis: [] for axis in spec.axes}
+    predicted: dict[str, list[Hashable]] = {axis: [] for axis in spec.axes}
+    for document in read_corpus(spec, data=data, split=split):
+        kept = [
+            a
+            for a in map_document(document, spec).annotations
+            if (a.label in labels if labels else a.label != "ANATOMY")
+        ]
+        doc = annotate(nlp, document.text, [(a.fragments, a.label) for a in kept])
+        for annotation, span in zip(kept, doc.spans["entities"], strict=True):
+            for axis in spec.axes:
+                gold[axis].append(annotation.attributes[axis])
+                predicted[axis].append(getattr(span._, axis))
+    out: dict[tuple[str, str], Counts] = {}
+    for axis in spec.axes:
+        for value, counts in score_assertion(gold[axis], predicted[axis], axis=axis).items():
+            if value not in (False, "patient"):
+                out[axis, str(value).lower()] = counts
+    return out

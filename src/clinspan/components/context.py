@@ -86,6 +86,13 @@ class _Cue(NamedTuple):
     rules: tuple[Rule, ...]
 
 
+class _Active(NamedTuple):
+    """A cue whose scope is open on one axis, and its rules for that axis."""
+
+    cue: _Cue
+    rules: tuple[Rule, ...]
+
+
 class Judgement(NamedTuple):
     """What set an axis of an entity: value, rule, and the tokens of the cue."""
 
@@ -198,6 +205,8 @@ class Context:
             values: dict[str, Any] = {}
             cues: list[dict[str, Any]] = []
             for judgement in found:
+                if judgement.value == "patient":
+                    continue
                 _apply(values, judgement.axis, judgement.value)
                 cues.append(self._evidence(strings, keys, offsets, judgement))
             if section is not None:
@@ -219,8 +228,6 @@ class Context:
             if values.get("negated") and values.get("allergy"):
                 del values["allergy"]  # "no known drug allergies"
                 cues = [cue for cue in cues if cue["axis"] != "allergy"]
-            if values.get("experiencer") == "patient":
-                del values["experiencer"]
             if cues:
                 values["cues"] = cues
             if values:
@@ -269,7 +276,7 @@ class Context:
         order = sorted(range(len(entities)), key=lambda k: entities[k][0])
         ends = [*bounds[1:], len(keys)]
         e = c = 0
-        carried: dict[str, tuple[_Cue, Rule]] = {}
+        carried: dict[str, _Active] = {}
         for begin, end in zip(bounds, ends):
             first_c = c
             while c < len(cues) and cues[c].start < end:
@@ -291,7 +298,7 @@ class Context:
                 last -= 1
             if strings[keys[last]] == ":":
                 # "Denies:" over a list
-                carried = {a: (cue, rule) for a, (cue, rule) in active.items() if cue.end == last or cue.end == last + 1}
+                carried = {axis: held for axis, held in active.items() if held.cue.end in (last, last + 1)}
         return out
 
     def _cues(self, strings: Any, keys: Sequence[int]) -> list[_Cue]:
@@ -327,8 +334,8 @@ class Context:
         mine: Sequence[int],
         entities: Sequence[tuple[int, int, str]],
         out: list[list[Judgement]],
-        carried: dict[str, tuple[_Cue, Rule]],
-    ) -> dict[str, tuple[_Cue, Rule]]:
+        carried: dict[str, _Active],
+    ) -> dict[str, _Active]:
         """Cues before entities, left to right. Returns what is in force at the end of the sentence."""
         active = dict(carried)
         c = 0
@@ -339,12 +346,16 @@ class Context:
                 c += 1
             if label in _NOT_JUDGED:
                 continue
-            for axis, (cue, rule) in active.items():
-                if label not in rule.labels or any(j.axis == axis for j in out[k]):
+            for axis, held in active.items():
+                if any(j.axis == axis for j in out[k]):
                     continue
-                inside = cue.start < start and cue.end <= start
-                if inside and _in_scope(strings, keys, cue.end, start, rule, carried.get(axis, (None,))[0] is cue):
-                    out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
+                cue, rules = held
+                for rule in rules:
+                    if label in rule.labels and (
+                        carried.get(axis) is held or _in_scope(strings, keys, cue.end, start, rule)
+                    ):
+                        out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
+                        break
         while c < len(cues):
             _step(strings, keys, active, cues[c], ("before", "both"), forwards=True)
             c += 1
@@ -362,7 +373,7 @@ class Context:
         """Cues after entities, right to left."""
         if not any(r.direction in ("after", "both") for cue in cues for r in cue.rules):
             return
-        active: dict[str, tuple[_Cue, Rule]] = {}
+        active: dict[str, _Active] = {}
         c = len(cues) - 1
         for k in reversed(mine):
             _, end, label = entities[k]
@@ -371,11 +382,13 @@ class Context:
                 c -= 1
             if label in _NOT_JUDGED:
                 continue
-            for axis, (cue, rule) in active.items():
-                if label not in rule.labels or any(j.axis == axis for j in out[k]):
+            for axis, (cue, rules) in active.items():
+                if any(j.axis == axis for j in out[k]):
                     continue
-                if _in_scope(strings, keys, end, cue.start, rule, False):
-                    out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
+                for rule in rules:
+                    if label in rule.labels and _in_scope(strings, keys, end, cue.start, rule):
+                        out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
+                        break
 
     # --- saving ---
 
@@ -418,29 +431,30 @@ def _parse(text: str) -> list[dict[str, str]]:
 def _step(
     strings: Any,
     keys: Sequence[int],
-    active: dict[str, tuple[_Cue, Rule]],
+    active: dict[str, _Active],
     cue: _Cue,
     directions: tuple[str, str],
     *,
     forwards: bool,
 ) -> None:
     """Take one cue into the scopes in force: a termination ends some, a cue begins its own."""
+    began: dict[str, list[Rule]] = {}
     for rule in cue.rules:
         if rule.direction == "termination":
             for axis in rule.axes:
                 held = active.get(axis)
                 # "Denies: fever": a colon right behind the cue does not end it
-                if held and not (forwards and held[0].end == cue.start and strings[keys[cue.start]] in (":", "-")):
+                if held and not (forwards and held.cue.end == cue.start and strings[keys[cue.start]] in (":", "-")):
                     del active[axis]
         elif rule.direction in directions:
             for axis in rule.axes:
-                active[axis] = (cue, rule)
+                began.setdefault(axis, []).append(rule)
+    for axis, rules in began.items():
+        active[axis] = _Active(cue, tuple(rules))
 
 
-def _in_scope(strings: Any, keys: Sequence[int], low: int, high: int, rule: Rule, carried: bool) -> bool:
+def _in_scope(strings: Any, keys: Sequence[int], low: int, high: int, rule: Rule) -> bool:
     """Whether the tokens ``[low, high)`` between cue and entity leave the entity in the rule's scope."""
-    if carried:
-        return True
     if rule.scope and high - low > rule.scope:
         return False
     if rule.stops:

@@ -18,11 +18,11 @@ from spacy.tokens import Doc
 
 from clinspan.components import Stateless
 
-_PLAIN, _NEWLINE, _BLANK_LINE, _STOP = range(4)
+_PLAIN, _NEWLINE, _BLANK_LINE, _STOP, _DOTTED = range(5)
 _TERMINAL = frozenset([".", "!", "?", "...", "\u2026", "?!", "!!", "??"])
 _CLOSERS = frozenset([")", "]", "}", '"', "'", "\u201d", "\u2019", "''"])
 _BULLETS = frozenset(["-", "*", "\u2022", "\u2013", "\u2014", "\u00b7", "\u25cf", "\u25aa", "\u2023", "o", "+", "#", "--", "->", ">"])
-_BLANK = re.compile(r"(?:\r\n|\n|\r)[^\S\r\n]*(?:\r\n|\n|\r)|[\f\v\u2028\u2029]")
+_BLANK = re.compile(r"(?:\r\n|\n|\r(?!\n))[^\S\r\n]*(?:\r\n|\n|\r(?!\n))|[\f\v\u2028\u2029]")
 # Words that do not end a sentence when a full stop follows.
 _ABBREVIATED = frozenset(
     """pt pts approx temp hr hrs wk wks mo mos yr yrs min mins max inj susp resp hosp ext int inf sup ant lat med meds
@@ -35,6 +35,14 @@ _OPEN_END = frozenset(
     had have his her their its than then into over under between after before during due secondary per via since
     including showed revealed , Dr. Mr. Mrs. Ms. vs. / &""".split()
 )
+_UNITS = frozenset("mg mcg ml cc kg g gm cm mm l lb lbs oz meq units u".split())
+_MONTHS = frozenset("jan feb mar apr jun jul aug sep sept oct nov dec".split())
+# Words that begin a sentence even after an abbreviation that may end one.
+_BEGINS = frozenset(
+    """The He She There This Patient It We They I In On At A An No His Her Pt Denies Reports These That After Will
+    Continue""".split()
+)
+_INITIALS = re.compile(r"(?:[A-Za-z]\.){2,}\Z")
 _NUMBERED = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z])\Z")
 
 
@@ -82,6 +90,13 @@ class Sentences(Stateless):
                         j += 1
                     if j < total:
                         starts.append(j)
+                continue
+            if kind == _DOTTED:
+                j = after
+                while j < total - 1 and strings[keys[j]].isspace():
+                    j += 1
+                if strings[keys[j]] in _BEGINS:
+                    starts.append(j)
                 continue
             if kind == _BLANK_LINE:
                 starts.append(after)
@@ -150,9 +165,16 @@ class Sentences(Stateless):
         low = before.lower()
         if low == "no" and first.isdigit():
             return False
-        if len(before) == 1 and before.isalpha() and before.isupper() and first.isupper() and nxt[1:2].islower():
-            # an initial ("J. Smith"), unless a unit or grade ("vitamin D. The")
-            return nxt in ("The", "He", "She", "There", "This", "No", "Patient", "It", "We", "I", "In", "On", "At", "A")
+        if i >= 2 and before.isdigit() and strings[keys[i - 2]] == ":":
+            return False
+        if low in _MONTHS and first.isdigit():
+            return False
+        if low in _UNITS and i >= 2 and strings[keys[i - 2]][-1:].isdigit():
+            return not first.islower()
+        if len(before) == 1 and before.isalpha() and before.isupper() and nxt[0].isalpha():
+            # an initial or a genus ("J. Smith", "C. difficile"), unless a unit or grade ("38.5 C.", "vitamin D. The")
+            previous = strings[keys[i - 2]] if i >= 2 else ""
+            return nxt in _BEGINS or previous[-1:].isdigit() or previous in ("\u00b0", "vitamin", "hepatitis")
         if low in _ABBREVIATED:
             return first.isupper() and len(before) > 2 and low not in ("temp", "approx", "resp", "est", "cont")
         return True
@@ -210,6 +232,8 @@ class _Classes(dict):
                 kind = _NEWLINE
         elif word in _TERMINAL:
             kind = _STOP
+        elif word[-1] == "." and _INITIALS.match(word):
+            kind = _DOTTED
         self[key] = kind
         return kind
 

@@ -2,7 +2,9 @@
 
 The longest name that the text's written form admits wins. How a name must be written is part of the name: as it comes
 (any case), exactly (``=MI``), or only inside a slashed group (``/n``, as in "n/v/d"). Forms with several readings are
-decided by the words around them (``resources/en/ambiguous.tsv``).
+decided by the words around them (``resources/en/ambiguous.tsv``). An anatomical adjective directly
+before a finding, test or procedure becomes part of it ("renal mass"), which then has no code of its own; words for parts
+(``+wall``) match only behind a body site or its adjective ("gastric wall").
 
 ``doc.spans["terms"]`` and ``doc.spans["user_terms"]`` hold the matches.
 """
@@ -30,10 +32,12 @@ USER_TERMS = "user_terms"
 INDEX_FILE = "terms.index"
 _USER_FILE = "user_terms.jsonl"
 
-ANY, EXACT, SLASHED, AMBIGUOUS = "", "=", "/", "?"
-MODES = (EXACT, SLASHED, AMBIGUOUS)
+ANY, EXACT, SLASHED, AMBIGUOUS, PART, MODIFIER = "", "=", "/", "?", "+", "~"
+MODES = (EXACT, SLASHED, AMBIGUOUS, PART)
 _NEAR = 8
 _SIDE = 3
+#: Labels that a body site directly before them joins.
+_JOINED = frozenset(["CONDITION", "PROCEDURE", "MEASUREMENT"])
 
 
 class Concept(NamedTuple):
@@ -163,8 +167,8 @@ class Terms:
                     last = offsets[end - 1] + len(doc.vocab.strings[keys[end - 1]])
                     doc.user_data[(KEY, offsets[start], last, label)] = {
                         "concept_id": concept_id or None,
-                        "vocabulary": vocabulary,
-                        "concept_name": concept_name,
+                        "vocabulary": vocabulary or None,
+                        "concept_name": concept_name or None,
                         "source": dictionary.source,
                     }
             if spans or group == TERMS:
@@ -174,16 +178,28 @@ class Terms:
     def find(self, doc: Doc, keys: Sequence[int], dictionary: _Dictionary) -> list[tuple[int, int, Name]]:
         """Leftmost-longest names as (first token, one past the last, name)."""
         strings = dictionary.matcher.strings = doc.vocab.strings
-        out = []
+        out: list[tuple[int, int, Name]] = []
         last = 0
         where: Any = None
+        site: tuple[int, int] | None = None  # the adjectives (or body site) before, as tokens
         for match in dictionary.matcher.all(keys):
             if match.start < last:
                 continue
             for number in match.ids:
                 name = dictionary.name(number)
                 if name.mode:
-                    if name.mode == AMBIGUOUS:
+                    if name.mode == MODIFIER:
+                        site = (site[0] if site and site[1] == match.start else match.start, match.end)
+                        last = match.end
+                        break
+                    if name.mode == PART:
+                        body = site if site and site[1] == match.start else None
+                        if body is None and out and out[-1][1] == match.start and out[-1][2].concept.label == "ANATOMY":
+                            body = out.pop()[:2]
+                        if body is None:
+                            continue
+                        site, found = body, name
+                    elif name.mode == AMBIGUOUS:
                         where = where or section_of(doc)
                         found = self._decide(strings, keys, match.start, match.end, name, where)
                     else:
@@ -191,7 +207,14 @@ class Terms:
                     if found is None:
                         continue
                     name = found
-                out.append((match.start, match.end, name))
+                start = match.start
+                label = name.concept.label
+                if site and site[1] == start and (label in _JOINED or label == "ANATOMY"):
+                    start = site[0]
+                if start < match.start:
+                    name = Name(Concept(label, "", "", ""), ANY, "")
+                out.append((start, match.end, name))
+                site = None
                 last = match.end
                 break
         return out
@@ -201,7 +224,7 @@ class Terms:
     ) -> Name | None:
         """The name if the words around call for its concept among the form's readings."""
         written = "".join(strings[k] for k in keys[start:end])
-        rules = self._ambiguous.get(written)
+        rules = self._ambiguous.get(written) or self._ambiguous.get(written.removesuffix("s"))
         if rules is None:
             return None
         for reading in rules:

@@ -172,7 +172,7 @@ def classes(symbol: str, suffixes: tuple[str, ...]) -> list[str]:
     if symbol[:1].isdigit():
         return [NUMBER] if _NUMERIC.match(symbol) else []
     for suffix in suffixes:
-        if symbol.endswith(suffix) and len(symbol) >= len(suffix) + 3:
+        if symbol.endswith(suffix) and len(symbol) >= len(suffix) + 2:
             return [SUFFIX_MARK + suffix]
     return []
 

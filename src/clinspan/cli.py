@@ -1,0 +1,341 @@
+"""The command line: parses and prints, calls plain functions. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+import clinspan
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+app = typer.Typer(
+    name="clinspan",
+    help="Clinical notes in, structured tables out. Everything runs on this machine; nothing is sent anywhere.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,  # a traceback with local variables would show note text
+)
+
+_Pipeline = Annotated[str, typer.Option(help="A bundled pipeline's name, a pipeline folder, or an installed package.")]
+_Exclude = Annotated[list[str] | None, typer.Option(help="Component to leave out; may be repeated.")]
+_Terms = Annotated[
+    list[Path] | None,
+    typer.Option(help="CSV or TSV of your own terms (term, label, code); they win over everything. May be repeated."),
+]
+_Rules = Annotated[
+    list[Path] | None, typer.Option(help="TSV of your own context rules; one with a known id replaces that rule.")
+]
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"clinspan: {message}", err=True)
+    raise typer.Exit(2)
+
+
+def _load(pipeline: str, exclude: list[str] | None, terms: list[Path] | None, rules: list[Path] | None) -> Language:
+    from clinspan.pipeline import add_rules_file, add_terms_file, load
+
+    try:
+        nlp = load(pipeline, exclude=exclude or [])
+        for path in terms or []:
+            add_terms_file(nlp, path)
+        for path in rules or []:
+            add_rules_file(nlp, path)
+    except (OSError, ValueError) as error:
+        _fail(str(error))
+    return nlp
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"clinspan {clinspan.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def extract(
+    notes: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders or quoted globs: .txt, .csv, .tsv, .jsonl (each also .gz), .parquet."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the tables.")],
+    format: Annotated[str, typer.Option("--format", "-f", help="parquet, csv or jsonl.")] = "parquet",
+    pipeline: _Pipeline = "en_clinspan",
+    exclude: _Exclude = None,
+    terms: _Terms = None,
+    rules: _Rules = None,
+    text_column: Annotated[str | None, typer.Option(help="Column with the text; guessed when left out.")] = None,
+    id_column: Annotated[str | None, typer.Option(help="Column with the note ids; guessed when left out.")] = None,
+    keep: Annotated[list[str] | None, typer.Option(help="Column to copy into the notes table; may be repeated.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding to try after UTF-8, such as cp1252.")] = None,
+    snippet: Annotated[int, typer.Option(min=0, help="Add the text around, this many characters each side.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the tables of an earlier run.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
+) -> None:
+    """Find the entities of notes and write them as tables.
+
+    Writes OUTPUT/entities, notes, sections and errors, and OUTPUT/run.json. Exit code 0: all notes done;
+    1: some failed (they are in errors); 2: wrong usage.
+
+    Examples:
+
+        clinspan extract notes/ --output out
+
+        clinspan extract notes.csv --id-column hadm_id --keep specialty --format csv -o out
+
+        clinspan extract notes.csv --terms my_terms.csv --snippet 60 -o out
+    """
+    from clinspan.batch import OutputError, prepare_output, run
+    from clinspan.notes import NotesError, find_files, read_notes
+    from clinspan.tables import FORMATS
+
+    if format not in FORMATS:
+        _fail(f"--format is not one of {', '.join(FORMATS)}")
+    try:
+        files = find_files(notes)
+        stream = read_notes(
+            notes, text_column=text_column, id_column=id_column, keep=keep or (), encoding=encoding
+        )
+        folder = prepare_output(output, overwrite=overwrite)
+    except (NotesError, OutputError) as error:
+        _fail(str(error))
+    nlp = _load(pipeline, exclude, terms, rules)
+    settings = {
+        "notes": [str(n) for n in notes],
+        "format": format,
+        "text_column": text_column,
+        "id_column": id_column,
+        "keep": keep or [],
+        "exclude": exclude or [],
+        "terms": [str(p) for p in terms or []],
+        "rules": [str(p) for p in rules or []],
+        "snippet": snippet,
+    }
+    with _Progress([file.path for file in files], quiet=quiet) as progress:
+        try:
+            summary = run(
+                stream,
+                nlp=nlp,
+                output=folder,
+                format=format,
+                keep=keep or (),
+                snippet=snippet,
+                settings=settings,
+                progress=progress.advance,
+            )
+        except NotesError as error:
+            _fail(str(error))
+        except OSError as error:
+            _fail(f"{folder}: writing failed ({type(error).__name__})")
+    if not quiet:
+        _summary(summary, folder)
+    raise typer.Exit(1 if summary.failed else 0)
+
+
+class _Progress:
+    """Progress on stderr: notes, characters a second, time left where the inputs' size tells it."""
+
+    def __init__(self, files: list[Path], *, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        plain = all(path.suffix not in (".gz", ".parquet") for path in files)
+        size = sum(path.stat().st_size for path in files) if plain else None
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.fields[notes]:,} notes"),
+            BarColumn(),
+            TextColumn("{task.fields[rate]:,.0f} notes/s"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=quiet,
+            transient=True,
+        )
+        self._task = self._bar.add_task("notes", total=size, notes=0, rate=0.0)
+        self._notes = 0
+        self._characters = 0
+
+    def __enter__(self) -> _Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def advance(self, characters: int) -> None:
+        """Count one note."""
+        self._notes += 1
+        self._characters += characters
+        if self._notes % 20 == 0:
+            elapsed = self._bar.tasks[0].elapsed or 1.0
+            self._bar.update(
+                self._task, completed=self._characters, notes=self._notes, rate=self._notes / max(elapsed, 1e-6)
+            )
+
+
+def _summary(summary: Any, folder: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(stderr=True)
+    console.print(
+        f"{summary.notes:,} notes, {summary.failed:,} failed; {summary.entities:,} entities "
+        f"in {summary.seconds:.1f} s -> {folder}",
+        highlight=False,
+    )
+    if summary.entities:
+        table = Table(box=None, pad_edge=False)
+        for heading in ("label", "entities", "assertion", "entities"):
+            table.add_column(heading, justify="right" if heading == "entities" else "left")
+        labels = sorted(summary.by_label.items(), key=lambda item: -item[1])
+        values = sorted(summary.by_assertion.items(), key=lambda item: -item[1])
+        for i in range(max(len(labels), len(values))):
+            left = (labels[i][0], f"{labels[i][1]:,}") if i < len(labels) else ("", "")
+            right = (values[i][0], f"{values[i][1]:,}") if i < len(values) else ("", "")
+            table.add_row(*left, *right)
+        console.print(table)
+    if summary.failed:
+        console.print(f"what failed and why: {folder / 'errors'}", highlight=False)
+
+
+@app.command()
+def show(
+    note: Annotated[str, typer.Argument(help="A text file, or - for standard input.")],
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained page instead.")] = None,
+    note_id: Annotated[str | None, typer.Option("--id", help="Which note, when the file is a table of notes.")] = None,
+    pipeline: _Pipeline = "en_clinspan",
+    exclude: _Exclude = None,
+    terms: _Terms = None,
+    rules: _Rules = None,
+) -> None:
+    """Print a note with its entities coloured and tagged by assertion.
+
+    Examples:
+
+        clinspan show note.txt
+
+        clinspan show notes.csv --id 17 --html note.html
+
+        echo "Denies chest pain." | clinspan show -
+    """
+    from clinspan.notes import Note, NotesError, ReadFailure, read_notes
+
+    if note == "-":
+        found: Note | ReadFailure | None = Note("stdin", sys.stdin.read())
+    else:
+        try:
+            found = next((n for n in read_notes([note]) if note_id is None or n.note_id == note_id), None)
+        except NotesError as error:
+            _fail(str(error))
+    if found is None:
+        _fail(f"{note}: no note with id {note_id!r}")
+    if isinstance(found, ReadFailure):
+        _fail(f"{found.note_id}: {found.error}")
+    nlp = _load(pipeline, exclude, terms, rules)
+    from clinspan.pipeline import process
+
+    doc = process(nlp, found.text)
+    if html is not None:
+        from clinspan.display import to_page
+
+        try:
+            html.write_text(to_page(doc, title=f"{found.note_id} \u00b7 clinspan"), encoding="utf-8")
+        except OSError as error:
+            _fail(f"{html}: cannot be written to ({type(error).__name__})")
+        return
+    from rich.console import Console
+
+    from clinspan.display import to_terminal
+
+    Console(highlight=False).print(to_terminal(doc), soft_wrap=True)
+
+
+@app.command()
+def info(pipeline: _Pipeline = "en_clinspan") -> None:
+    """Versions, the pipeline's components, labels, rules and terms, and where the models lie."""
+    from importlib.metadata import version
+
+    from clinspan.pipeline import describe, model_folders
+
+    nlp = _load(pipeline, None, None, None)
+    lines: dict[str, Any] = {"clinspan": clinspan.__version__, "python": sys.version.split()[0]}
+    lines.update({name: version(name) for name in ("spacy", "scispacy", "pandas", "pyarrow")})
+    lines.update(describe(nlp))
+    lines["models"] = [str(folder) for folder in model_folders() if folder.is_dir()]
+    width = max(map(len, lines))
+    for key, value in lines.items():
+        typer.echo(f"{key:{width}}  {', '.join(value) if isinstance(value, list) else value}")
+
+
+@app.command()
+def evaluate(
+    corpus: Annotated[str, typer.Argument(help="A corpus with a spec: its name or folder.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of the corpus's files; default $CLINSPAN_DATA.")] = None,
+    split: Annotated[str, typer.Option(help="Which part.")] = "dev",
+    gold_entities: Annotated[bool, typer.Option("--gold-entities", help="Score assertion on the gold spans.")] = False,
+    pipeline: _Pipeline = "en_clinspan",
+    exclude: _Exclude = None,
+    terms: _Terms = None,
+    rules: _Rules = None,
+) -> None:
+    """Score a pipeline on an annotated corpus.
+
+    Examples:
+
+        clinspan evaluate demo --split all
+
+        clinspan evaluate maccrobat --data corpora/maccrobat --split dev
+
+        clinspan evaluate negex --split dev --gold-entities
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from clinspan.corpora import CorpusError, load_spec
+    from clinspan.evaluate import evaluate_assertion, evaluate_entities
+
+    nlp = _load(pipeline, exclude, terms, rules)
+    try:
+        spec = load_spec(corpus)
+        table = Table(box=None, pad_edge=False, title=f"{spec.name} {split}", title_justify="left")
+        if gold_entities:
+            results = evaluate_assertion(nlp, spec, data=data, split=split)
+            for heading in ("axis", "value", "gold", "P", "R", "F1"):
+                table.add_column(heading, justify="left" if heading in ("axis", "value") else "right")
+            for (axis, value), c in results.items():
+                table.add_row(axis, value, str(c.gold), f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}")
+        else:
+            scores = evaluate_entities(nlp, spec, data=data, split=split)
+            for heading in ("label", "gold", "predicted", "relaxed P", "R", "F1", "strict P", "R", "F1"):
+                table.add_column(heading, justify="left" if heading == "label" else "right")
+            for label, relaxed in scores["relaxed"].items():
+                strict = scores["strict"][label]
+                numbers = [f"{x:.3f}" for c in (relaxed, strict) for x in (c.precision, c.recall, c.f1)]
+                table.add_row(label, str(relaxed.gold), str(relaxed.predicted), *numbers)
+    except CorpusError as error:
+        _fail(str(error))
+    Console(highlight=False).print(table)
+
+
+def main() -> None:
+    """Entry point of the ``clinspan`` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

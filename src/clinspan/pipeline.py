@@ -1,0 +1,243 @@
+"""load() and annotate(): the spaCy pipeline put together.
+
+A pipeline is a folder that ``spacy.load`` reads as well; the bundled ones lie in the package (an installed copy) or in
+the checkout's ``models`` (an editable install).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from clinspan import attributes, schema
+from clinspan.components.context import COLUMNS
+from clinspan.components.entities import set_entities
+from clinspan.components.tokenizer import cut_at, words_and_spaces
+from clinspan.notes import decode, sanitize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT = "en_clinspan"
+#: Components that propose or merge entities: annotate() leaves them out.
+_FINDERS = ("terms", "abbreviations", "ner", "entities")
+
+
+def model_folders() -> list[Path]:
+    """Where bundled pipelines are looked for, in order."""
+    package = Path(__file__).parent
+    return [package / "models", package.parents[1] / "models"]
+
+
+def find_model(name: str | os.PathLike[str] = DEFAULT) -> Path:
+    """The folder of a pipeline, by bundled name or path.
+
+    Raises:
+        OSError: no such pipeline; the message says where it was looked for.
+    """
+    given = Path(name)
+    if given.is_dir() and (given / "config.cfg").exists():
+        return given
+    for folder in model_folders():
+        if (folder / name / "config.cfg").exists():
+            return folder / name
+    looked = ", ".join(str(folder) for folder in model_folders())
+    raise OSError(f"no pipeline {os.fspath(name)!r}: not a pipeline folder, and not among the bundled ones ({looked})")
+
+
+def load(name: str | os.PathLike[str] = DEFAULT, *, exclude: Iterable[str] = (), disable: Iterable[str] = ()) -> Language:
+    """Load a pipeline: a bundled one by name, or a folder.
+
+    Args:
+        name: a bundled pipeline's name, a folder, or an installed spaCy pipeline package.
+        exclude: components not to load, as for ``spacy.load``.
+        disable: components to load but leave out, as for ``spacy.load``.
+
+    Raises:
+        OSError: no such pipeline.
+    """
+    try:
+        target: str | Path = find_model(name)
+    except OSError:
+        if not spacy.util.is_package(os.fspath(name)):
+            raise
+        target = os.fspath(name)
+    return spacy.load(target, exclude=list(exclude), disable=list(disable))
+
+
+def blank() -> Language:
+    """The bundled pipeline's parts without its dictionary, freshly put together."""
+    nlp = spacy.blank(
+        "en",
+        config={
+            "nlp": {
+                "tokenizer": {"@tokenizers": "clinspan.tokenizer.v1"},
+                "after_pipeline_creation": {"@callbacks": "clinspan.max_length.v1"},
+            }
+        },
+    )
+    for part in ("sentences", "sections", "terms", "abbreviations", "entities", "context"):
+        nlp.add_pipe(f"clinspan_{part}", name=part)
+    return nlp
+
+
+def annotate(nlp: Language, text: str, spans: Iterable[Any]) -> Doc:
+    """Judge your own spans: they take the finders' place, everything else runs.
+
+    Args:
+        nlp: a pipeline from :func:`load`.
+        text: the note; read as by :func:`clinspan.notes.sanitize`.
+        spans: entities as ``(start, end, label)``, offsets in code points, half-open. A discontinuous one is
+            ``(fragments, label)`` with fragments as a list of ``(start, end)``, or a list of ``(start, end, label)``.
+
+    Returns:
+        A Doc whose ``spans["entities"]`` holds every span given, in the order given. A span off the token boundaries
+        splits the token, so the offsets are those given; a discontinuous one stands by its head fragment, with all of
+        them in ``span._.fragments``.
+
+    Raises:
+        ValueError: an empty span or one outside the text; the message gives its number and offsets.
+    """
+    text = sanitize(text)
+    given = [_given(item, number, len(text)) for number, item in enumerate(spans)]
+    words, spaces = words_and_spaces(text)
+    words, spaces = cut_at(words, spaces, (edge for fragments, _ in given for piece in fragments for edge in piece))
+    doc = Doc(nlp.vocab, words=words, spaces=spaces)
+    for name, component in nlp.pipeline:
+        if name in ("sentences", "sections"):
+            doc = component(doc)
+    entities = []
+    for number, (fragments, label) in enumerate(given):
+        head = _head(fragments, text)
+        span = doc.char_span(*head, label=label)
+        if span is None:  # pragma: no cover - the tokens were cut at these offsets
+            raise ValueError(f"span {number} [{head[0]}, {head[1]}) does not fall on tokens")
+        entities.append(span)
+        values = attributes.values_of(doc, *head, label)
+        values["source"] = "given"
+        if len(fragments) > 1:
+            values["fragments"] = [list(piece) for piece in fragments]
+    set_entities(doc, entities, [])
+    for name, component in nlp.pipeline:
+        if name not in (*_FINDERS, "sentences", "sections"):
+            doc = component(doc)
+    return doc
+
+
+def _given(item: Any, number: int, length: int) -> tuple[list[tuple[int, int]], str]:
+    """One entity given to annotate, as its fragments in order and its label."""
+    parts = list(item)
+    if len(parts) == 3 and not isinstance(parts[0], (list, tuple)):
+        fragments, label = [(int(parts[0]), int(parts[1]))], parts[2]
+    elif len(parts) == 2 and isinstance(parts[1], str):
+        fragments, label = [(int(s), int(e)) for s, e in parts[0]], parts[1]
+    elif parts and all(isinstance(p, (list, tuple)) and len(p) == 3 for p in parts):
+        fragments, label = [(int(p[0]), int(p[1])) for p in parts], parts[0][2]
+    else:
+        raise ValueError(f"span {number}: neither (start, end, label) nor (fragments, label)")
+    for start, end in fragments:
+        if not 0 <= start < end <= length:
+            raise ValueError(f"span {number} [{start}, {end}) is empty or outside the text of {length} characters")
+    return sorted(set(fragments)), str(label)
+
+
+_OF = ("of", "in", "to", "the", "at", "on", "with", "for", "from", "by")
+
+
+def _head(fragments: list[tuple[int, int]], text: str) -> tuple[int, int]:
+    """The fragment that holds the head noun: the last ("left … arm pain"), but the first before an "of"."""
+    if len(fragments) == 1:
+        return fragments[0]
+    first = text[slice(*fragments[0])].split()
+    if len(first) > 1 and first[-1].lower() in _OF:
+        return fragments[0]
+    return fragments[-1]
+
+
+def add_terms_file(nlp: Language, path: str | os.PathLike[str]) -> int:
+    """Add the user's own terms from a CSV or TSV file with columns ``term``, ``label`` and, at will, ``code``.
+
+    Returns:
+        How many terms were added.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a column is missing or a row is wrong; the message names the file and the row.
+    """
+    rows = _table(path, ("term", "label"))
+    return _component(nlp, "terms").add_terms(rows, source=Path(path).name)  # type: ignore[no-any-return]
+
+
+def add_rules_file(nlp: Language, path: str | os.PathLike[str]) -> None:
+    """Add the user's own context rules from a TSV file with the columns of ``resources/en/context.tsv``.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a column is missing or a rule is wrong; the message names the file and the rule.
+    """
+    rows = _table(path, COLUMNS)
+    try:
+        _component(nlp, "context").add_rules(rows)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)}: {error}") from None
+
+
+def _component(nlp: Language, name: str) -> Any:
+    if name not in nlp.pipe_names:
+        raise ValueError(f"the pipeline has no component {name!r}")
+    return nlp.get_pipe(name)
+
+
+def _table(path: str | os.PathLike[str], required: Sequence[str]) -> list[dict[str, str]]:
+    file = Path(path)
+    if not file.is_file():
+        raise OSError(f"{file}: no such file")
+    text, _ = decode(file.read_bytes())
+    head = text.split("\n", 1)[0]
+    delimiter = max(("\t", ",", ";"), key=head.count)
+    rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval=""))
+    names = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
+    missing = [name for name in required if name not in names]
+    if missing:
+        raise ValueError(f"{file}: no column {', '.join(missing)}; the columns are {', '.join(names) or 'none'}")
+    return [{(k or "").strip().lower(): (v or "") for k, v in row.items() if k} for row in rows]
+
+
+def process(nlp: Language, text: str) -> Doc:
+    """Run a pipeline on a note as read (:func:`clinspan.notes.sanitize`)."""
+    return nlp(sanitize(text))
+
+
+def describe(nlp: Language) -> dict[str, Any]:
+    """Name, version, components, labels and counts of a pipeline, for ``clinspan info``."""
+    counts: Mapping[str, int] = {
+        name: len(component)  # type: ignore[arg-type]
+        for name, component in nlp.pipeline
+        if hasattr(component, "__len__")
+    }
+    return {
+        "pipeline": pipeline_name(nlp),
+        "components": list(nlp.pipe_names),
+        "labels": list(schema.LABELS),
+        "context rules": counts.get("context", 0),
+        "section titles": counts.get("sections", 0),
+        "terms": counts.get("terms", 0),
+        "path": str(nlp.path) if nlp.path else None,
+    }
+
+
+def pipeline_name(nlp: Language) -> str:
+    """Name and version, as written into the tables."""
+    meta = nlp.meta
+    return f"{meta['lang']}_{meta['name']} {meta['version']}" if meta.get("name") else f"{meta['lang']} {meta['version']}"
+
+
+__all__ = ["add_rules_file", "add_terms_file", "annotate", "blank", "describe", "find_model", "load", "pipeline_name", "process"]

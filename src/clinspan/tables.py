@@ -1,0 +1,315 @@
+"""Docs to rows, rows to tables: Arrow, pandas, and files (parquet, csv, jsonl).
+
+The columns are those of :mod:`clinspan.schema`. Rows are gathered by column, many notes at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+from spacy.attrs import SENT_START
+
+from clinspan import schema
+from clinspan.attributes import ENTITIES, KEY
+from clinspan.components.sections import SECTIONS, TITLES
+from clinspan.schema import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+FORMATS: tuple[str, ...] = ("parquet", "csv", "jsonl")
+_TYPES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+}
+_CUE = pa.struct([pa.field(c.name, _TYPES[c.type], nullable=c.nullable) for c in schema.CUE_FIELDS])
+_TYPES["list<cue>"] = pa.list_(pa.field("element", _CUE, nullable=False))
+
+
+def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
+    """The Arrow schema of declared columns."""
+    return pa.schema([pa.field(c.name, _TYPES[c.type], nullable=c.nullable) for c in columns])
+
+
+class Rows:
+    """Rows of one table, by column, until they are taken as an Arrow batch."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.schema = arrow_schema(columns)
+        self._columns: dict[str, list[Any]] = {c.name: [] for c in columns}
+
+    def __len__(self) -> int:
+        return len(next(iter(self._columns.values())))
+
+    def append(self, **values: Any) -> None:
+        """Add one row; columns not given are null."""
+        for name, column in self._columns.items():
+            column.append(values.get(name))
+
+    def take(self) -> pa.Table:
+        """The rows so far as an Arrow table; the buffer is empty afterwards."""
+        arrays = []
+        for field in self.schema:
+            values = self._columns[field.name]
+            arrays.append(_cue_array(values) if field.name == "cues" else pa.array(values, type=field.type))
+            values.clear()
+        return pa.Table.from_arrays(arrays, schema=self.schema)
+
+
+def _cue_array(rows: list[Sequence[Mapping[str, Any]]]) -> pa.Array:
+    """The cues column: flat arrays and offsets, many times faster than Arrow's reading of nested lists."""
+    offsets = np.zeros(len(rows) + 1, dtype=np.int32)
+    np.cumsum([len(row) for row in rows], out=offsets[1:])
+    flat = [cue for row in rows for cue in row]
+    children = [pa.array([cue[c.name] for cue in flat], type=_TYPES[c.type]) for c in schema.CUE_FIELDS]
+    values = pa.StructArray.from_arrays(children, fields=list(_CUE))
+    return pa.ListArray.from_arrays(pa.array(offsets), values, type=_TYPES["list<cue>"])
+
+
+class EntityRows(Rows):
+    """Rows of the ``entities`` table."""
+
+    def __init__(self, *, pipeline: str, snippet: int = 0) -> None:
+        super().__init__((*schema.ENTITIES, schema.SNIPPET) if snippet else schema.ENTITIES)
+        self._pipeline = pipeline
+        self._snippet = snippet
+        self._add: list[Callable[[Any], None]] = [column.extend for column in self._columns.values()]
+
+    def add(self, doc: Doc, note_id: str, text: str) -> int:
+        """Add the entities of a note; ``text`` is the text that the Doc was made of. Returns how many."""
+        entities = doc.spans.get(ENTITIES)
+        if not entities:
+            return 0
+        bounds = np.flatnonzero(doc.to_array([SENT_START]) == 1).tolist()
+        user_data = doc.user_data
+        nothing: dict[str, Any] = {}
+        rows = []
+        for span in entities:
+            start, end, label = span.start_char, span.end_char, span.label_
+            stored = user_data.get((KEY, start, end, label), nothing)
+            get = stored.get
+            negated = get("negated", False)
+            uncertain = get("uncertain", False)
+            hypothetical = get("hypothetical", False)
+            historical = get("historical", False)
+            allergy = get("allergy", False)
+            experiencer = get("experiencer", "patient")
+            assertion, exists = _summary(negated, uncertain, hypothetical, historical, allergy, experiencer)
+            row = (
+                note_id,
+                f"{note_id}:{start}:{end}:{label}",
+                start,
+                end,
+                text[start:end],
+                label,
+                get("section"),
+                max(0, bisect_right(bounds, span.start) - 1),
+                negated,
+                uncertain,
+                hypothetical,
+                historical,
+                allergy,
+                experiencer,
+                assertion,
+                exists,
+                get("cues", ()),
+                get("concept_id"),
+                get("vocabulary"),
+                get("concept_name"),
+                get("score"),
+                get("source") or span.id_ or "given",
+                self._pipeline,
+            )
+            if self._snippet:
+                row += (text[max(0, start - self._snippet) : end + self._snippet],)  # type: ignore[assignment]
+            rows.append(row)
+        for extend, values in zip(self._add, zip(*rows)):
+            extend(values)
+        return len(rows)
+
+
+@lru_cache(maxsize=256)
+def _summary(*axes: Any) -> tuple[str, bool]:
+    values = dict(zip((*schema.FLAGS, "experiencer"), axes))
+    return schema.assertion(**values), schema.exists(**values)
+
+
+def add_sections(rows: Rows, doc: Doc, note_id: str, text: str) -> None:
+    """Add the sections of a note to the ``sections`` table; a body begins behind its header's colon and space."""
+    titles = doc.spans.get(TITLES, ())
+    for title, section in zip(titles, doc.spans.get(SECTIONS, ())):
+        start = title.end_char
+        end = section.end_char
+        while start < end and (text[start].isspace() or text[start] in ":,-"):
+            start += 1
+        while end > start and text[end - 1].isspace():
+            end -= 1
+        rows.append(
+            note_id=note_id,
+            section=section.label_,
+            title=title.text,
+            title_start=title.start_char,
+            title_end=title.end_char,
+            start=start,
+            end=end,
+        )
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """A DataFrame with declared dtypes: ``string``, ``int64``, ``bool``, ``float64``, and lists of dicts for cues."""
+    import pandas as pd
+
+    strings = pd.StringDtype()
+    frame: pd.DataFrame = table.to_pandas(types_mapper={pa.string(): strings}.get)
+    return frame
+
+
+def extract(
+    notes: Any,
+    *,
+    nlp: Language | None = None,
+    snippet: int = 0,
+) -> pd.DataFrame:
+    """Entities of notes as a DataFrame with the columns of the ``entities`` table.
+
+    Args:
+        notes: a text, a list of texts, a DataFrame with ``note_id`` and ``text`` columns, or an iterable of ``Note``.
+        nlp: the pipeline; the bundled one, loaded once, when left out.
+        snippet: characters of context each side in a ``snippet`` column; 0 for no such column.
+
+    Returns:
+        One row an entity, in the order of the notes and of their text; offsets are code points of the note as read
+        (:func:`clinspan.notes.sanitize`).
+
+    Raises:
+        NotesError: a DataFrame without a text column.
+    """
+    from clinspan.notes import sanitize, to_notes
+    from clinspan.pipeline import pipeline_name
+
+    nlp = nlp or _default()
+    rows = EntityRows(pipeline=pipeline_name(nlp), snippet=snippet)
+    parts = []
+    for note in to_notes(notes):
+        text = sanitize(note.text)
+        rows.add(nlp(text), note.note_id, text)
+        if len(rows) >= 50_000:
+            parts.append(rows.take())
+    parts.append(rows.take())
+    return to_pandas(pa.concat_tables(parts))
+
+
+@lru_cache(maxsize=1)
+def _default() -> Language:
+    from clinspan.pipeline import load
+
+    return load()
+
+
+# --- files ---
+
+
+class PartWriter:
+    """Writes one part file of a table: aside first, then flushed to disk and renamed, so that it is whole or absent."""
+
+    def __init__(self, path: Path, table_schema: pa.Schema, format: str) -> None:
+        if format not in FORMATS:
+            raise ValueError(f"format is not one of {', '.join(FORMATS)}: {format!r}")
+        self.path = path
+        self._aside = path.with_name(f".{path.name}.writing")
+        self._schema = table_schema
+        self._format = format
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._aside.open("wb")
+        self._writer: Any = None
+        if format == "parquet":
+            self._writer = pq.ParquetWriter(self._file, table_schema, compression="zstd")
+        elif format == "csv":
+            self._writer = pa_csv.CSVWriter(self._file, _flat(table_schema.empty_table()).schema)
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows."""
+        if not table.num_rows:
+            return
+        if self._format == "parquet":
+            self._writer.write_table(table)
+        elif self._format == "csv":
+            self._writer.write_table(_flat(table))
+        else:
+            lines = (json.dumps(row, ensure_ascii=False) for row in table.to_pylist())
+            self._file.write(("\n".join(lines) + "\n").encode("utf-8"))
+
+    def close(self) -> None:
+        """Finish the file and put it in its place."""
+        if self._writer is not None:
+            self._writer.close()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._aside.replace(self.path)
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        self._file.close()
+        self._aside.unlink(missing_ok=True)
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    """The table with its cues column as JSON text, for csv."""
+    if "cues" not in table.column_names:
+        return table
+    place = table.column_names.index("cues")
+    texts = [json.dumps(cues, ensure_ascii=False) for cues in table.column("cues").to_pylist()]
+    return table.set_column(place, pa.field("cues", pa.string(), nullable=False), pa.array(texts, type=pa.string()))
+
+
+def read_table(folder: str | os.PathLike[str], table: str) -> pa.Table:
+    """A table of a finished run, whatever its format; ``folder`` is the run's.
+
+    Raises:
+        FileNotFoundError: no such table there.
+    """
+    parts = sorted(p for p in (Path(folder) / table).glob("part-*") if p.is_file())
+    if not parts:
+        raise FileNotFoundError(f"{os.fspath(folder)}: no table {table!r}")
+    suffix = parts[0].suffix
+    if suffix == ".parquet":
+        return pa.concat_tables([pq.read_table(p, partitioning=None) for p in parts])
+    columns: Sequence[Column] = schema.TABLES[table]
+    if suffix == ".csv":
+        return pa.concat_tables([_read_csv(p, columns) for p in parts])
+    known = {c.name for c in columns}
+    wanted = arrow_schema(columns)
+    rows = [json.loads(line) for p in parts for line in p.read_text("utf-8").split("\n") if line]
+    extra = [pa.field(k, pa.string()) for k in (rows[0] if rows else {}) if k not in known]
+    return pa.Table.from_pylist(rows, schema=pa.schema([*wanted, *extra]))
+
+
+def _read_csv(path: Path, columns: Sequence[Column]) -> pa.Table:
+    types = {c.name: pa.string() if c.type == "list<cue>" else _TYPES[c.type] for c in columns}
+    table = pa_csv.read_csv(
+        path,
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa_csv.ConvertOptions(
+            column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
+        ),
+    )
+    if "cues" in table.column_names:
+        place = table.column_names.index("cues")
+        cues = [json.loads(text) for text in table.column("cues").to_pylist()]
+        table = table.set_column(place, pa.field("cues", _TYPES["list<cue>"], nullable=False), _cue_array(cues))
+    return table
