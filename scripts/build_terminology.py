@@ -127,7 +127,7 @@ def terminology(data: Path) -> Iterator[tuple[str, str, str, str, str]]:
                 continue
             name = clean(row["term"], longest=longest)
             if name:
-                concept_id = row["concept_id"].split(":")[-1]
+                concept_id = row["concept_id"]
                 yield label, vocabulary, concept_id, preferred.get(row["concept_id"], row["term"]), name
     for row in read_xz(terms / "mesh_disease_names.tsv.xz"):
         name = clean(row["term"], longest=6)
@@ -153,7 +153,7 @@ def unii(data: Path, clinical: set[tuple[str, ...]], everyday: set[str]) -> Iter
     for concept_id, names in groups.items():
         if any(symbols(name) in clinical for name in names):
             for name in names:
-                if name.lower() in everyday:
+                if name.lower() in everyday and symbols(name) not in clinical:
                     continue
                 if len(name) > _SHORT and "WHOLE" not in name and len(name.split()) <= 4 and not _ODD.search(name):
                     yield "DRUG", "UNII", concept_id, names[0], name
@@ -255,7 +255,7 @@ def build(data: Path | None, *, least: int = 2, purity: float = 0.6) -> tuple[li
         if not preferred:
             continue
         concept = name.concept
-        if code and code in by_code:
+        if code and code in by_code:  # ICD10CM:R06.02
             vocabulary, concept_id = code.split(":", 1)
             recoded[concept.concept_id] = Concept(concept.label, vocabulary, concept_id, by_code[code])
             continue

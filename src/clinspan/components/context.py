@@ -8,14 +8,15 @@ A rule's columns:
 
 - ``id``; ``axis``: one or several of the flags joined by ``+``, or ``experiencer``; for a termination the axes it ends;
 - ``value``: the sub-value shown in ``cues`` (``past``, ``planned``, …), or the experiencer;
-- ``direction``: ``before`` (the cue stands before the entity), ``after``, ``both``, ``attached`` (a sign written onto the
-  entity), ``pseudo`` (looks like a cue and is none), ``termination`` (ends the scopes of its axes), ``set`` (no rule: a
+- ``direction``: ``before`` (the cue stands before the entity), ``after``, ``answer`` (after it and last in its clause:
+  "fever: no,"), ``both``, ``attached`` (a sign written onto the
+  entity), ``self`` (the entity's own words),  ``pseudo`` (looks like a cue and is none), ``termination`` (ends the scopes of its axes), ``set`` (no rule: a
   list of words that cues name as ``@id``);
 - ``scope``: most tokens between cue and entity, empty for the whole sentence; ``stops``: tokens that end the scope;
 - ``labels``: the labels it may touch, empty for all but ANATOMY;
 - ``cues``: wordings separated by ``|``; ``{a,b}`` and ``@set`` stand for each of several words.
 
-Of overlapping cues the longest, then the leftmost, counts; of several in scope on one axis the nearest; a cue before
+Of overlapping cues the leftmost, then the longest, counts; a cue does not begin inside an entity nor reach into one. Of several in scope on one axis the nearest; a cue before
 the entity wins over one after it.
 """
 
@@ -38,9 +39,11 @@ from clinspan.components import resource_rows
 from clinspan.components.sections import TITLES, group_at, section_of
 from clinspan.matching import Matcher, TermIndex
 
-DIRECTIONS = ("before", "after", "both", "attached", "pseudo", "termination")
+DIRECTIONS = ("before", "after", "answer", "both", "attached", "self", "pseudo", "termination")
 _AXES = (*schema.FLAGS, "experiencer")
 _NOT_JUDGED = frozenset(["ANATOMY"])
+_FORWARDS = ("before", "both")
+_BACKWARDS = ("after", "answer", "both")
 _BULLETS = frozenset(["-", "*", "\u2022", "\u00b7", "\u2013", "+"])
 
 
@@ -75,7 +78,8 @@ SECTION_DEFAULTS: dict[str, SectionDefault] = {
     "obstetric_history": SectionDefault("historical", "past", _EVENTS),
     "gynecologic_history": SectionDefault("historical", "past", _EVENTS),
     "family_history": SectionDefault("experiencer", "family", _ALL),
-    "allergies": SectionDefault("allergy", "true", frozenset(["DRUG", "CONDITION"])),
+    "allergies": SectionDefault("allergy", "true", frozenset(["DRUG", "CONDITION", "DEVICE"])),
+    "comparison": SectionDefault("historical", "past", frozenset(["MEASUREMENT"])),
     "instructions": SectionDefault("hypothetical", "instruction", frozenset(["CONDITION"])),
 }
 
@@ -172,11 +176,14 @@ class Context:
 
     def _set_rules(self, rules: list[Rule]) -> None:
         self.rules = rules
-        self._attached = {}
+        self._attached: dict[str, Rule] = {}
+        self._self: dict[str, Rule] = {}
         names: list[tuple[str, int]] = []
         for number, rule in enumerate(rules):
             if rule.direction == "attached":
                 self._attached.update(dict.fromkeys(rule.cues, rule))
+            elif rule.direction == "self":
+                self._self.update(dict.fromkeys(rule.cues, rule))
             else:
                 names += [(cue, number) for cue in rule.cues]
         self._matcher = Matcher(TermIndex.build(names))
@@ -265,12 +272,14 @@ class Context:
         ``bounds`` are the tokens that begin sentences.
         """
         out: list[list[Judgement]] = [[] for _ in entities]
-        cues = self._cues(strings, keys)
-        if self._attached:
-            for k, (start, _, label) in enumerate(entities):
-                rule = self._attached_to(strings, keys, offsets, start)
-                if rule and label in rule.labels:
-                    out[k] += [Judgement(axis, rule.value, rule.id, start - 1, start) for axis in rule.axes]
+        cues = self._cues(strings, keys, entities)
+        for k, (start, end, label) in enumerate(entities):
+            rule = self._attached_to(strings, keys, offsets, start)
+            if rule and label in rule.labels:
+                out[k] += [Judgement(axis, rule.value, rule.id, start - 1, start) for axis in rule.axes]
+            rule = self._self.get(strings[keys[start]].lower()) if end == start + 1 else None
+            if rule and label in rule.labels:
+                out[k] += [Judgement(axis, rule.value, rule.id, start, end) for axis in rule.axes]
         if not cues:
             return out
         order = sorted(range(len(entities)), key=lambda k: entities[k][0])
@@ -301,15 +310,22 @@ class Context:
                 carried = {axis: held for axis, held in active.items() if held.cue.end in (last, last + 1)}
         return out
 
-    def _cues(self, strings: Any, keys: Sequence[int]) -> list[_Cue]:
-        """The cues of the text, longest first where they overlap."""
+    def _cues(self, strings: Any, keys: Sequence[int], entities: Sequence[tuple[int, int, str]]) -> list[_Cue]:
+        """The cues of the text, in order, none overlapping another or an entity's beginning."""
         self._matcher.strings = strings
-        found = []
-        for match in self._matcher.longest(keys):
-            rules = self._by_ids.get(match.ids)
+        taken = {token for start, end, _ in entities for token in range(start, end)}
+        found: list[_Cue] = []
+        last = 0
+        for start, end, ids in self._matcher.all(keys):
+            if start < last or start in taken or (end - start > 1 and end - 1 in taken):
+                continue
+            rules = self._by_ids.get(ids)
             if rules is None:
-                rules = self._by_ids[match.ids] = tuple(self.rules[i] for i in match.ids)
-            found.append(_Cue(match.start, match.end, rules))
+                rules = self._by_ids[ids] = tuple(self.rules[i] for i in ids)
+            if rules[0].direction == "answer" and not _closes(strings, keys, end):
+                continue
+            found.append(_Cue(start, end, rules))
+            last = end
         return found
 
     def _attached_to(self, strings: Any, keys: Sequence[int], offsets: Sequence[int], start: int) -> Rule | None:
@@ -338,11 +354,12 @@ class Context:
     ) -> dict[str, _Active]:
         """Cues before entities, left to right. Returns what is in force at the end of the sentence."""
         active = dict(carried)
+        listed: dict[str, tuple[_Cue, str, int]] = {}  # by axis: the cue, the label and the end of its last entity
         c = 0
         for k in mine:
-            start, _, label = entities[k]
+            start, end, label = entities[k]
             while c < len(cues) and cues[c].end <= start:
-                _step(strings, keys, active, cues[c], ("before", "both"), forwards=True)
+                _step(strings, keys, active, cues[c], _FORWARDS, forwards=True)
                 c += 1
             if label in _NOT_JUDGED:
                 continue
@@ -350,14 +367,21 @@ class Context:
                 if any(j.axis == axis for j in out[k]):
                     continue
                 cue, rules = held
+                if axis == "negated":
+                    if label == "MEASUREMENT" and _has_result(strings, keys, end):
+                        continue
+                    before = listed.get(axis)
+                    if before and before[0] is cue and before[1] != label and not _joined(strings, keys, before[2], start):
+                        continue
                 for rule in rules:
                     if label in rule.labels and (
                         carried.get(axis) is held or _in_scope(strings, keys, cue.end, start, rule)
                     ):
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
+                        listed[axis] = (cue, label, end)
                         break
         while c < len(cues):
-            _step(strings, keys, active, cues[c], ("before", "both"), forwards=True)
+            _step(strings, keys, active, cues[c], _FORWARDS, forwards=True)
             c += 1
         return active
 
@@ -371,22 +395,27 @@ class Context:
         out: list[list[Judgement]],
     ) -> None:
         """Cues after entities, right to left."""
-        if not any(r.direction in ("after", "both") for cue in cues for r in cue.rules):
+        if not any(r.direction in _BACKWARDS for cue in cues for r in cue.rules):
             return
         active: dict[str, _Active] = {}
+        flagged: dict[str, tuple[_Cue, int]] = {}  # by axis: the cue and the start of the entity it was given to last
         c = len(cues) - 1
         for k in reversed(mine):
-            _, end, label = entities[k]
+            start, end, label = entities[k]
             while c >= 0 and cues[c].start >= end:
-                _step(strings, keys, active, cues[c], ("after", "both"), forwards=False)
+                _step(strings, keys, active, cues[c], _BACKWARDS, forwards=False)
                 c -= 1
             if label in _NOT_JUDGED:
                 continue
             for axis, (cue, rules) in active.items():
                 if any(j.axis == axis for j in out[k]):
                     continue
+                last = flagged.get(axis)
+                if last and last[0] is cue and not _joined(strings, keys, end, last[1]):
+                    continue
                 for rule in rules:
                     if label in rule.labels and _in_scope(strings, keys, end, cue.start, rule):
+                        flagged[axis] = (cue, start)
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
                         break
 
@@ -433,7 +462,7 @@ def _step(
     keys: Sequence[int],
     active: dict[str, _Active],
     cue: _Cue,
-    directions: tuple[str, str],
+    directions: tuple[str, ...],
     *,
     forwards: bool,
 ) -> None:
@@ -462,6 +491,34 @@ def _in_scope(strings: Any, keys: Sequence[int], low: int, high: int, rule: Rule
             if strings[key].lower() in rule.stops:
                 return False
     return True
+
+
+_SEPARATORS = frozenset([",", "/", "and", "or", "nor", "&", "and/or", "any", "a", "the"])
+_RESULTS = frozenset("neg negative pos positive nl normal wnl elevated high low unremarkable pending was were is".split())
+
+
+def _joined(strings: Any, keys: Sequence[int], low: int, high: int) -> bool:
+    """Whether nothing but separators stands between two entities: they are items of one list."""
+    return all((word := strings[key]).lower() in _SEPARATORS or word.isspace() for key in keys[low:high])
+
+
+def _has_result(strings: Any, keys: Sequence[int], end: int) -> bool:
+    """Whether a value or a result follows a measurement: it was done."""
+    for key in keys[end : end + 3]:
+        word = strings[key]
+        if word[:1].isdigit() or word.lower() in _RESULTS:
+            return True
+        if word not in (":", "=", "of", "<", ">", "(") and not word.isspace():
+            return False
+    return False
+
+
+def _closes(strings: Any, keys: Sequence[int], end: int) -> bool:
+    """Whether a clause ends at token ``end``: punctuation, a line's end, or the text's."""
+    if end >= len(keys):
+        return True
+    word = strings[keys[end]]
+    return word in (",", ";", ".", ")", "]", "|", "/") or ("\n" in word)
 
 
 def _apply(values: dict[str, Any], axis: str, value: str) -> None:

@@ -1,8 +1,8 @@
 """Sections: headers become canonical groups, and every part of the note after one belongs to it.
 
 A header is a known title at the start of a sentence or line, followed by a colon or the end of the line (or, written
-in capitals, by a comma or a dash); within a line, a known title directly followed by a colon. A line in capitals that
-is no known title but ends in a colon opens a section ``other``; inside an examination, a review of systems or results
+in capitals, by a comma or a dash); within a line, a known title directly followed by a colon. Common abbreviations of titles ("PMH")
+need no colon at the start of a line. A line in capitals that is no known title but ends in a colon opens a section ``other``; inside an examination, a review of systems or results
 it is a subheading and leaves the section as it is.
 
 ``doc.spans["section_titles"]`` holds the headers, ``doc.spans["sections"]`` each section from its header on; the label
@@ -33,10 +33,16 @@ _SUBHEADING = "subheading"
 _LONGEST_HEADER = 8  # tokens
 
 
+#: Groups that a blank line ends when their header has text behind it on its line: what they say of their entities
+#: must not reach into the next paragraph.
+_PARAGRAPHS = frozenset("allergies family_history past_medical_history past_surgical_history past_history".split())
+
+
 class _Title(NamedTuple):
     group: str
     exact: str  # the written form asked for, or ""
     strict: bool  # only before a colon or line end
+    open: bool  # also without a colon, at the start of a line
 
 
 class Header(NamedTuple):
@@ -56,10 +62,10 @@ class Sections(Stateless):
         names: list[tuple[str, int]] = []
         for row in resource_rows("en/sections.tsv"):
             for title in row["titles"].split("|"):
-                strict = title.endswith("!")
-                name = title.rstrip("!").lstrip("=")
+                name = title.strip("!=*")
                 names.append((name, len(self.titles)))
-                self.titles.append(_Title(row["group"], name if title.startswith("=") else "", strict))
+                exact = name if title.startswith("=") else ""
+                self.titles.append(_Title(row["group"], exact, title.endswith("!"), title.startswith("*")))
         self._matcher = Matcher(TermIndex.build(names))
 
     def __len__(self) -> int:
@@ -67,9 +73,12 @@ class Sections(Stateless):
 
     def __call__(self, doc: Doc) -> Doc:
         found = self.headers(doc) if len(doc) else []
+        keys: list[int] = doc.to_array([ORTH]).tolist() if found else []
         titles, bodies = [], []
         for k, header in enumerate(found):
             end = found[k + 1].start if k + 1 < len(found) else len(doc)
+            if header.group in _PARAGRAPHS:
+                end = _paragraph_end(doc.vocab.strings, keys, header, end)
             titles.append(Span(doc, header.start, header.end, label=header.group))
             bodies.append(Span(doc, header.start, end, label=header.group))
         doc.spans[TITLES] = titles
@@ -155,6 +164,8 @@ class Sections(Stateless):
                 not w[0].isalpha() or w[0].isupper() or w in _JOINING or "(" in between for w in between
             ):
                 return Header(start, colon, title.group, colon + 1)
+        if title.open and (not start or "\n" in strings[keys[start - 1]]):
+            return Header(start, end, title.group, end)
         if upper and not title.strict and len(joined) > 3 and not nxt.isupper() and nxt[0].isalnum() and not colon:
             return Header(start, end, title.group, end)
         return None
@@ -198,6 +209,21 @@ class Sections(Stateless):
             if words > _LONGEST_HEADER:
                 return None
         return None
+
+
+def _paragraph_end(strings: Any, keys: Sequence[int], header: Header, end: int) -> int:
+    """Where the section ends if its header is inline: at the first blank line."""
+    first = True
+    for i in range(header.body, end):
+        word = strings[keys[i]]
+        if word.isspace() and "\n" in word:
+            if first:
+                return end
+            if word.count("\n") > 1:
+                return i + 1
+        elif not word.isspace():
+            first = False
+    return end
 
 
 _JOINING = frozenset("of the and or on at in for with to by from a an his her their this per no is was".split())

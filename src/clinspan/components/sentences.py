@@ -70,8 +70,7 @@ class Sentences(Stateless):
         total = len(keys)
         hits = [(i, c) for i, c in enumerate(map(self._class.__getitem__, keys)) if c]
         starts = [0]
-        text = ""
-        width = 0.0
+        width = -1.0
         line_start = 0  # first token of the current line
         for i, kind in hits:
             after = i + 1
@@ -102,9 +101,8 @@ class Sentences(Stateless):
                 starts.append(after)
                 line_start = after
                 continue
-            if not text:
-                text = doc.text
-                width = _wrap_width(text)
+            if width < 0:
+                width = _wrap_width(offsets, [k for k, kind in hits if kind in (_NEWLINE, _BLANK_LINE)])
             if self._line_ends(strings, keys, offsets, i, line_start, width):
                 starts.append(after)
             line_start = after
@@ -209,7 +207,8 @@ class Sentences(Stateless):
         if before in _OPEN_END or low in _OPEN_END:
             return False
         if first.islower():
-            return length < 30 or (width > 0 and length < 0.55 * width)
+            # a wrapped line is as long as the next word allows
+            return length < 30 or (width > 0 and length + 1 + len(nxt) <= width - 10)
         if width <= 0:
             return True
         # would the next word have fitted on this line?
@@ -238,9 +237,10 @@ class _Classes(dict):
         return kind
 
 
-def _wrap_width(text: str) -> float:
-    """The width at which the note's lines were wrapped, or 0 if they were not."""
-    lengths = sorted(n for n in map(len, text.splitlines()) if n > 40)
+def _wrap_width(offsets: Sequence[int], breaks: Sequence[int]) -> float:
+    """The width at which the note's lines were wrapped, or 0 if they were not; ``breaks``: tokens with line ends."""
+    ends = [offsets[k] for k in breaks]
+    lengths = sorted(n for n in (b - a for a, b in zip([0, *ends], [*ends, offsets[-1]])) if n > 40)
     if len(lengths) < 2:
         return 0
     width = lengths[int(0.95 * (len(lengths) - 1))]

@@ -88,14 +88,14 @@ class _Dictionary:
         self.index = index
         self.source = source
         self.matcher = Matcher(index)
-        self._names: dict[int, Name] = {}
+        self.names: dict[int, Name] = {}
 
     def name(self, number: int) -> Name:
-        found = self._names.get(number)
+        found = self.names.get(number)
         if found is None:
             concept, mode, written = self.index.payload["names"][number].split("\t", 2)
             found = Name(Concept(*self.index.payload["concepts"][int(concept)].split("\t", 3)), mode, written)
-            self._names[number] = found
+            self.names[number] = found
         return found
 
 
@@ -182,40 +182,41 @@ class Terms:
         last = 0
         where: Any = None
         site: tuple[int, int] | None = None  # the adjectives (or body site) before, as tokens
-        for match in dictionary.matcher.all(keys):
-            if match.start < last:
+        names = dictionary.names
+        for first, end, ids in dictionary.matcher.all(keys):
+            if first < last:
                 continue
-            for number in match.ids:
-                name = dictionary.name(number)
+            for number in ids:
+                name = names.get(number) or dictionary.name(number)
                 if name.mode:
                     if name.mode == MODIFIER:
-                        site = (site[0] if site and site[1] == match.start else match.start, match.end)
-                        last = match.end
+                        site = (site[0] if site and site[1] == first else first, end)
+                        last = end
                         break
                     if name.mode == PART:
-                        body = site if site and site[1] == match.start else None
-                        if body is None and out and out[-1][1] == match.start and out[-1][2].concept.label == "ANATOMY":
+                        body = site if site and site[1] == first else None
+                        if body is None and out and out[-1][1] == first and out[-1][2].concept.label == "ANATOMY":
                             body = out.pop()[:2]
                         if body is None:
                             continue
                         site, found = body, name
                     elif name.mode == AMBIGUOUS:
                         where = where or section_of(doc)
-                        found = self._decide(strings, keys, match.start, match.end, name, where)
+                        found = self._decide(strings, keys, first, end, name, where)
                     else:
-                        found = name if _admits(strings, keys, match.start, match.end, name) else None
+                        found = name if _admits(strings, keys, first, end, name) else None
                     if found is None:
                         continue
                     name = found
-                start = match.start
-                label = name.concept.label
+                start = first
+                label = name.concept[0]
                 if site and site[1] == start and (label in _JOINED or label == "ANATOMY"):
                     start = site[0]
-                if start < match.start:
+                if start < first:
                     name = Name(Concept(label, "", "", ""), ANY, "")
-                out.append((start, match.end, name))
+                out.append((start, end, name))
                 site = None
-                last = match.end
+                last = end
                 break
         return out
 

@@ -42,13 +42,14 @@ class Match(NamedTuple):
 class _State(dict):
     """A set of trie nodes; maps a token key to the next state (None: no name goes on so; itself: looked through)."""
 
-    __slots__ = ("_matcher", "ids", "nodes")
+    __slots__ = ("_matcher", "ids", "nodes", "is_leaf")
 
     def __init__(self, matcher: Matcher, nodes: tuple[int, ...]) -> None:
         super().__init__()
         self._matcher = matcher
         self.nodes = nodes
         self.ids = matcher.index.ids_at(nodes)
+        self.is_leaf = not any(matcher.index.goes_on(node) for node in nodes)
 
     def __missing__(self, key: int) -> _State | None:
         nxt = self._matcher.step(self, key)
@@ -196,6 +197,10 @@ class TermIndex:
         place = bisect_left(self._sym_hash, number)
         return place if place < len(self._sym_hash) and self._sym_hash[place] == number else -1
 
+    def goes_on(self, node: int) -> bool:
+        """Whether some name goes on from ``node``."""
+        return bool(self._first[node] != self._first[node + 1])
+
     def ids_at(self, nodes: Iterable[int]) -> tuple[int, ...]:
         """The ids of the names that end at ``nodes``, in their order."""
         out: list[int] = []
@@ -269,15 +274,19 @@ class Matcher:
         root = self.root
         return [(i, state) for i, state in enumerate(map(root.__getitem__, keys)) if state is not None]
 
-    def all(self, keys: Sequence[int]) -> list[Match]:
-        """Every match, by start, then by length, longest first."""
-        found: list[Match] = []
+    def all(self, keys: Sequence[int]) -> list[tuple[int, int, tuple[int, ...]]]:
+        """Every match as plain (start, end, ids), by start, then by length, longest first."""
+        found: list[tuple[int, int, tuple[int, ...]]] = []
+        add = found.append
         total = len(keys)
         for start, state in self.starts(keys):
-            here: list[Match] = []
             place = start + 1
+            here = None
+            if state.is_leaf:  # nothing goes on from here
+                add((start, place, state.ids))
+                continue
             if state.ids:
-                here.append(Match(start, place, state.ids))
+                here = [(start, place, state.ids)]
             while place < total:
                 after = state[keys[place]]
                 if after is None:
@@ -286,20 +295,22 @@ class Matcher:
                 if after is not state:
                     state = after
                     if state.ids:
-                        here.append(Match(start, place, state.ids))
-            if here:
-                here.reverse()
-                found.extend(here)
+                        if here is None:
+                            here = [(start, place, state.ids)]
+                        else:
+                            here.insert(0, (start, place, state.ids))
+            if here is not None:
+                found += here
         return found
 
     def longest(self, keys: Sequence[int]) -> list[Match]:
         """The leftmost-longest matches, none overlapping another."""
         found: list[Match] = []
         last = 0
-        for match in self.all(keys):
-            if match.start >= last:
-                found.append(match)
-                last = match.end
+        for start, end, ids in self.all(keys):
+            if start >= last:
+                found.append(Match(start, end, ids))
+                last = end
         return found
 
     def at(self, keys: Sequence[int], start: int) -> Match | None:

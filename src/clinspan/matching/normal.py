@@ -13,10 +13,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-#: Symbols that stand for a whole class of words in a name: any number, any word ending so (``*ectomy``).
+#: Symbols that stand for a whole class of words in a name: any number, any year, any word ending so (``*ectomy``).
 NUMBER = "<num>"
+YEAR = "<year>"
 SUFFIX_MARK = "*"
-CLASSES = (NUMBER, SUFFIX_MARK)
+CLASSES = (NUMBER, YEAR, SUFFIX_MARK)
 
 # Words whose final s is no plural (or whose stripped form is another word people chart).
 _KEEP_S = frozenset(
@@ -170,7 +171,9 @@ def readings(token: str) -> tuple[tuple[str, ...], ...]:
 def classes(symbol: str, suffixes: tuple[str, ...]) -> list[str]:
     """The class symbols that ``symbol`` belongs to; ``suffixes`` are those in use, longest first."""
     if symbol[:1].isdigit():
-        return [NUMBER] if _NUMERIC.match(symbol) else []
+        if not _NUMERIC.match(symbol):
+            return []
+        return [YEAR, NUMBER] if len(symbol) == 4 and symbol[:2] in ("19", "20") and symbol.isdigit() else [NUMBER]
     for suffix in suffixes:
         if symbol.endswith(suffix) and len(symbol) >= len(suffix) + 2:
             return [SUFFIX_MARK + suffix]
@@ -188,7 +191,7 @@ def symbols(name: str) -> tuple[str, ...]:
     """The normal form of a name: the canonical symbols of its words. Class symbols pass through as they are."""
     out: list[str] = []
     for piece in name.split():
-        if piece == NUMBER or (piece.startswith(SUFFIX_MARK) and len(piece) > 3):
+        if piece in (NUMBER, YEAR) or (piece.startswith(SUFFIX_MARK) and len(piece) > 3):
             out.append(piece)
         else:
             for word in split_words(piece):
