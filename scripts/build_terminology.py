@@ -214,6 +214,8 @@ def corpus_names(data: Path, *, least: int, purity: float) -> Iterator[tuple[str
         surface = surfaces[form].most_common(1)[0][0]
         if count < least or count < purity * max(seen[form, label], sum(labels.values())):
             continue
+        if label in ("PROCEDURE", "MEASUREMENT") and surface.lower().endswith(("ed", "ly", "ing")) and " " not in surface:
+            continue  # a verb or an adverb, not a name
         if form[0] in _EDGE or form[-1] in _EDGE or len("".join(form)) <= 3 or not surface[0].isalpha():
             continue
         if any(symbol.isdigit() for symbol in form) or _ODD.search(surface):

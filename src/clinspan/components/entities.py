@@ -1,7 +1,7 @@
 """Merge what the finders propose into the note's entities.
 
 Priority: the user's own terms first, then longer over shorter, then the finder's rank (abbreviations, terms, ner),
-then the leftmost. Winners do not overlap. ``doc.spans["entities"]`` holds them in the order of the text,
+then the leftmost. Winners do not overlap. What stands in a section's header is no entity. ``doc.spans["entities"]`` holds them in the order of the text,
 ``doc.spans["discarded"]`` the losers (label and source only), ``doc.ents`` the winners as spaCy's entities.
 """
 
@@ -15,9 +15,12 @@ from spacy.util import filter_spans
 
 from clinspan.attributes import DISCARDED, ENTITIES, KEY
 from clinspan.components import Stateless
+from clinspan.components.sections import TITLES
 
 #: Span groups of the finders, by rank.
 FINDERS: tuple[str, ...] = ("user_terms", "abbreviations", "terms", "ner")
+#: Sections whose header is itself what is recorded: "COMPLICATIONS: None", "ESTIMATED BLOOD LOSS: 50 mL".
+_NAMED_BY_HEADER = frozenset(["complications", "drains", "estimated_blood_loss"])
 
 
 class Entities(Stateless):
@@ -25,7 +28,9 @@ class Entities(Stateless):
 
     def __call__(self, doc: Doc) -> Doc:
         groups = [list(doc.spans[name]) for name in FINDERS if name in doc.spans]
+        groups, headings = without_headings(doc, groups)
         winners, losers = merge(groups)
+        losers += headings
         if losers:
             kept = {(s.start_char, s.end_char, s.label_) for s in winners}
             for span in losers:
@@ -34,6 +39,20 @@ class Entities(Stateless):
                     doc.user_data.pop((KEY, *key), None)
         set_entities(doc, winners, losers)
         return doc
+
+
+def without_headings(doc: Doc, groups: list[list[Span]]) -> tuple[list[list[Span]], list[Span]]:
+    """The finders' spans without those that are part of a section's header, and those."""
+    taken: set[int] = set()
+    for title in doc.spans.get(TITLES, ()):
+        if title.label_ not in _NAMED_BY_HEADER:
+            taken.update(range(title.start, title.end))
+    if not taken:
+        return groups, []
+    headings = [span for group in groups for span in group if span.start in taken]
+    if not headings:
+        return groups, []
+    return [[span for span in group if span.start not in taken] for group in groups], headings
 
 
 def merge(groups: list[list[Span]]) -> tuple[list[Span], list[Span]]:
