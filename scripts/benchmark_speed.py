@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 import spacy
 from spacy.language import Language
+from spacy.tokens import Doc
 
 from clinspan.notes import Note, read_notes, sanitize
 from clinspan.pipeline import load, pipeline_name
@@ -58,7 +59,7 @@ def compare(nlp: Language, texts: Sequence[str], repeats: int) -> None:
     ratios = [a / b for a, b in zip(ours, theirs)]
     base = statistics.median(theirs)
     print(f"{len(texts)} notes, {tokens} tokens, {rows} rows")
-    print(f"blank tokenizer {base / tokens * 1e6:.2f} us a token; pipeline with rows {statistics.median(ours) / tokens * 1e6:.2f}")
+    print(f"us a token: blank tokenizer {base / tokens * 1e6:.2f}, ours {statistics.median(ours) / tokens * 1e6:.2f}")
     print(f"ratio {statistics.median(ratios):.2f} (median of {repeats}; {min(ratios):.2f} to {max(ratios):.2f})")
 
 
@@ -72,6 +73,17 @@ def by_length(nlp: Language, texts: Sequence[str], repeats: int) -> None:
         print(f"{length:8} characters: {seconds * 1e3:8.1f} ms, {seconds / length * 1e9:6.0f} ns a character")
 
 
+def _one_pass(nlp: Language, texts: Sequence[str]) -> dict[str, float]:
+    """CPU seconds of each component over all texts."""
+    docs: list[Doc] = []
+    spent = {"tokenizer": cpu(lambda: docs.extend(nlp.make_doc(text) for text in texts))}
+    for name, component in nlp.pipeline:
+        spent[name] = cpu(lambda c=component: [c(doc) for doc in docs])
+    rows = EntityRows(pipeline="")
+    spent["rows"] = cpu(lambda: ([rows.add(doc, "", text) for doc, text in zip(docs, texts)], rows.take()))
+    return spent
+
+
 def by_component(nlp: Language, texts: Sequence[str], repeats: int) -> None:
     """Print each component's time as a ratio to the blank tokenizer."""
     blank = spacy.blank("en")
@@ -79,14 +91,8 @@ def by_component(nlp: Language, texts: Sequence[str], repeats: int) -> None:
     spent: dict[str, list[float]] = {}
     for _ in range(repeats):
         base = cpu(lambda: [blank.make_doc(text) for text in texts])
-        docs = []
-        spent.setdefault("tokenizer", []).append(cpu(lambda: docs.extend(nlp.make_doc(text) for text in texts)) / base)
-        for name, component in nlp.pipeline:
-            spent.setdefault(name, []).append(cpu(lambda c=component: [c(doc) for doc in docs]) / base)
-        rows = EntityRows(pipeline="")
-        spent.setdefault("rows", []).append(
-            cpu(lambda: ([rows.add(doc, "", text) for doc, text in zip(docs, texts)], rows.take())) / base
-        )
+        for name, seconds in _one_pass(nlp, texts).items():
+            spent.setdefault(name, []).append(seconds / base)
     for name, ratios in spent.items():
         print(f"{name:14} {statistics.median(ratios):.3f}")
 

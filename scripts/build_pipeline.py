@@ -1,7 +1,7 @@
 """Put the bundled pipeline together and save its folder.
 
-    python scripts/build_terminology.py --data $CLINSPAN_DATA --output build/terms.index
-    python scripts/build_pipeline.py --index build/terms.index --output models/en_clinspan
+python scripts/build_terminology.py --data $CLINSPAN_DATA --output build/terms.index
+python scripts/build_pipeline.py --index build/terms.index --output models/en_clinspan
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def stem_names(own: Iterable[tuple[Name, str, bool]]) -> Iterator[Name]:
 
 _UNSPECIFIC = re.compile(
     r"\b(?:unspecified|other|nec|nos|encounter|elsewhere|sequela|without|with|due to|not|following|classified|and/or"
-    r"|initial|subsequent|type [ivx\d]+[a-z]?|site|episode|part|multiple|susceptibility|autosomal|congenital disorder)\b",
+    r"|initial|subsequent|type [ivx\d]+[a-z]?|site|episode|part|multiple|susceptibility|autosomal)\b",
     re.IGNORECASE,
 )
 _ODD = re.compile(r"[\[\]{}<>=;:%]|\d{3,}")
@@ -161,10 +161,58 @@ def unii(data: Path, clinical: set[tuple[str, ...]], everyday: set[str]) -> Iter
 
 # --- annotated training corpora ---
 
-_EDGE = {"the", "a", "an", "his", "her", "of", "and", "or", "any", "other", "with", "in", "no", "such", "this", "these",
-         "all", "severe", "mild", "moderate", "acute", "left", "right", "bilateral", "his/her", "significant", "active",
-         "to", "history", "known", "current", "new", "both", "marked", "normal", "slight", "multiple", "small", "large",
-         "massive", "diffuse", "for", "use", "level", "levels", "patients", "patient", "their", "treatment", "therapy"}
+_EDGE = {
+    "the",
+    "a",
+    "an",
+    "his",
+    "her",
+    "of",
+    "and",
+    "or",
+    "any",
+    "other",
+    "with",
+    "in",
+    "no",
+    "such",
+    "this",
+    "these",
+    "all",
+    "severe",
+    "mild",
+    "moderate",
+    "acute",
+    "left",
+    "right",
+    "bilateral",
+    "his/her",
+    "significant",
+    "active",
+    "to",
+    "history",
+    "known",
+    "current",
+    "new",
+    "both",
+    "marked",
+    "normal",
+    "slight",
+    "multiple",
+    "small",
+    "large",
+    "massive",
+    "diffuse",
+    "for",
+    "use",
+    "level",
+    "levels",
+    "patients",
+    "patient",
+    "their",
+    "treatment",
+    "therapy",
+}
 
 
 def corpus_names(data: Path, *, least: int, purity: float) -> Iterator[tuple[str, str, str, str, str]]:
@@ -194,7 +242,7 @@ def corpus_names(data: Path, *, least: int, purity: float) -> Iterator[tuple[str
     forms = list(marked)
     seen: dict[tuple[tuple[str, ...], str], int] = Counter()
     for document, labels in documents:
-        words = [w for w in words_and_spaces(document.text)[0]]
+        words = words_and_spaces(document.text)[0]
         for start in range(len(words)):
             nodes: tuple[int, ...] = (0,)
             for place in range(start, min(start + 8, len(words))):
@@ -214,7 +262,11 @@ def corpus_names(data: Path, *, least: int, purity: float) -> Iterator[tuple[str
         surface = surfaces[form].most_common(1)[0][0]
         if count < least or count < purity * max(seen[form, label], sum(labels.values())):
             continue
-        if label in ("PROCEDURE", "MEASUREMENT") and surface.lower().endswith(("ed", "ly", "ing")) and " " not in surface:
+        if (
+            label in ("PROCEDURE", "MEASUREMENT")
+            and surface.lower().endswith(("ed", "ly", "ing"))
+            and " " not in surface
+        ):
             continue  # a verb or an adverb, not a name
         if form[0] in _EDGE or form[-1] in _EDGE or len("".join(form)) <= 3 or not surface[0].isalpha():
             continue
@@ -267,7 +319,9 @@ def build(data: Path | None, *, least: int = 2, purity: float = 0.6) -> tuple[li
                 recoded[concept.concept_id] = Concept(concept.label, vocabulary, *found)
                 break
     for name, _, _ in own:
-        concept = name.concept if name.mode in (AMBIGUOUS, MODIFIER) else recoded.get(name.concept.concept_id, name.concept)
+        concept = (
+            name.concept if name.mode in (AMBIGUOUS, MODIFIER) else recoded.get(name.concept.concept_id, name.concept)
+        )
         names.setdefault(symbols(name.written), []).append(Name(concept, name.mode, name.written))
     taken = set(names)
     if data:
@@ -292,7 +346,9 @@ def build(data: Path | None, *, least: int = 2, purity: float = 0.6) -> tuple[li
                 continue
             if mode == ANY and len(readings(written)) == 1 and form[0] in excluded and len(form) == 1:
                 continue
-            names.setdefault(form, []).append(Name(Concept(label, vocabulary, concept_id, preferred_name), mode, written))
+            names.setdefault(form, []).append(
+                Name(Concept(label, vocabulary, concept_id, preferred_name), mode, written)
+            )
             taken.add(form)
     # forms with several readings are tried first, so that what decides them has its say
     return [n for form in names for n in sorted(names[form], key=lambda n: n.mode != AMBIGUOUS)], dropped
@@ -310,7 +366,9 @@ def write(names: Iterable[Name], output: Path) -> TermIndex:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder with terms/ and corpora/; without it, our own vocabulary alone")
+    parser.add_argument(
+        "--data", type=Path, help="folder with terms/ and corpora/; without it, our own vocabulary alone"
+    )
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--least", type=int, default=2, help="fewest mentions of a corpus name")
     parser.add_argument("--purity", type=float, default=0.6, help="least share of a corpus name's occurrences marked")

@@ -481,7 +481,7 @@ def test_map_document_drops_relations_of_what_it_drops(tmp_path: Path) -> None:
         ),
         (
             "demo",
-            {"allergy": True, "experiencer": "patient"},
+            {"Allergy": True, "Experiencer": "patient"},
             {
                 "negated": False,
                 "uncertain": False,

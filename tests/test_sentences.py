@@ -13,6 +13,10 @@ KNOWN_FAILURES: dict[str, str] = {}
 NLP = blank()
 
 
+def known(case_id: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.xfail(reason=KNOWN_FAILURES[case_id])] if case_id in KNOWN_FAILURES else []
+
+
 def spans(text: str) -> list[list[int]]:
     out = []
     for sentence in NLP.get_pipe("sentences")(NLP.make_doc(text)).sents:
@@ -25,10 +29,7 @@ def spans(text: str) -> list[list[int]]:
 
 @pytest.mark.parametrize(
     "case",
-    [
-        pytest.param(c, id=c["id"], marks=[pytest.mark.xfail(reason=KNOWN_FAILURES[c["id"]])] if c["id"] in KNOWN_FAILURES else [])
-        for c in CASES
-    ],
+    [pytest.param(c, id=c["id"], marks=known(c["id"])) for c in CASES],
 )
 def test_sentences(case: dict) -> None:
     text = case["text"]

@@ -207,7 +207,9 @@ def _flush(rows: dict[str, Rows], writers: dict[str, PartWriter], total: Summary
                     counts[pair["values"]] = counts.get(pair["values"], 0) + pair["counts"]
 
 
-def _process(note: Note | ReadFailure, nlp: Language, rows: dict[str, Rows], keep: Sequence[str], total: Summary) -> int:
+def _process(
+    note: Note | ReadFailure, nlp: Language, rows: dict[str, Rows], keep: Sequence[str], total: Summary
+) -> int:
     """One note into the rows, whatever happens to it. Returns its length."""
     total.notes += 1
     if isinstance(note, ReadFailure):

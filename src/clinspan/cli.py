@@ -60,7 +60,9 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -79,7 +81,9 @@ def extract(
     rules: _Rules = None,
     text_column: Annotated[str | None, typer.Option(help="Column with the text; guessed when left out.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Column with the note ids; guessed when left out.")] = None,
-    keep: Annotated[list[str] | None, typer.Option(help="Column to copy into the notes table; may be repeated.")] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Column to copy into the notes table; may be repeated.")
+    ] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding to try after UTF-8, such as cp1252.")] = None,
     snippet: Annotated[int, typer.Option(min=0, help="Add the text around, this many characters each side.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the tables of an earlier run.")] = False,
@@ -106,9 +110,7 @@ def extract(
         _fail(f"--format is not one of {', '.join(FORMATS)}")
     try:
         files = find_files(notes)
-        stream = read_notes(
-            notes, text_column=text_column, id_column=id_column, keep=keep or (), encoding=encoding
-        )
+        stream = read_notes(notes, text_column=text_column, id_column=id_column, keep=keep or (), encoding=encoding)
         folder = prepare_output(output, overwrite=overwrite)
     except (NotesError, OutputError) as error:
         _fail(str(error))

@@ -103,8 +103,7 @@ def _tip(span: Span) -> str:
     return "\n".join(lines)
 
 
-STYLE = (
-    """
+STYLE = """
 .clinspan { white-space: pre-wrap; line-height: 1.9; overflow-wrap: anywhere; }
 .clinspan mark { position: relative; border-radius: 3px; padding: 1px 3px; color: #111; cursor: help; }
 .clinspan mark small { font-size: .62em; margin-left: .35em; color: #444; text-transform: uppercase; }
@@ -112,9 +111,7 @@ STYLE = (
 .clinspan mark:hover::after, .clinspan mark:focus::after { content: attr(data-tip); position: absolute; left: 0;
   top: 100%; z-index: 9; white-space: pre; background: #222; color: #fff; font: 12px/1.5 system-ui, sans-serif;
   padding: 6px 9px; border-radius: 4px; text-decoration: none; max-width: 90vw; overflow: hidden; }
-"""
-    + "".join(f".clinspan mark.{name} {{ background: {colour}; }}\n" for name, colour in _PAGE.items())
-)
+""" + "".join(f".clinspan mark.{name} {{ background: {colour}; }}\n" for name, colour in _PAGE.items())
 
 
 def to_page(doc: Doc, *, title: str) -> str:

@@ -53,7 +53,9 @@ def find_model(name: str | os.PathLike[str] = DEFAULT) -> Path:
     raise OSError(f"no pipeline {os.fspath(name)!r}: not a pipeline folder, and not among the bundled ones ({looked})")
 
 
-def load(name: str | os.PathLike[str] = DEFAULT, *, exclude: Iterable[str] = (), disable: Iterable[str] = ()) -> Language:
+def load(
+    name: str | os.PathLike[str] = DEFAULT, *, exclude: Iterable[str] = (), disable: Iterable[str] = ()
+) -> Language:
     """Load a pipeline: a bundled one by name, or a folder.
 
     Args:
@@ -237,7 +239,19 @@ def describe(nlp: Language) -> dict[str, Any]:
 def pipeline_name(nlp: Language) -> str:
     """Name and version, as written into the tables."""
     meta = nlp.meta
-    return f"{meta['lang']}_{meta['name']} {meta['version']}" if meta.get("name") else f"{meta['lang']} {meta['version']}"
+    return (
+        f"{meta['lang']}_{meta['name']} {meta['version']}" if meta.get("name") else f"{meta['lang']} {meta['version']}"
+    )
 
 
-__all__ = ["add_rules_file", "add_terms_file", "annotate", "blank", "describe", "find_model", "load", "pipeline_name", "process"]
+__all__ = [
+    "add_rules_file",
+    "add_terms_file",
+    "annotate",
+    "blank",
+    "describe",
+    "find_model",
+    "load",
+    "pipeline_name",
+    "process",
+]

@@ -80,7 +80,9 @@ class Column:
 #: Fields of one element of ``entities.cues``: what set a flag.
 CUE_FIELDS: tuple[Column, ...] = (
     Column("axis", "string", False, "the axis set: a flag's name or `experiencer`"),
-    Column("value", "string", False, "the value, with its sub-value: `true`, `past`, `stopped`, `planned`, `family`, …"),
+    Column(
+        "value", "string", False, "the value, with its sub-value: `true`, `past`, `stopped`, `planned`, `family`, …"
+    ),
     Column("rule_id", "string", False, "id of the context rule, or `section:` and the section's group"),
     Column("text", "string", False, "the cue as written"),
     Column("start", "int64", False, "first character of the cue in the note"),

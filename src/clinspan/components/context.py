@@ -9,15 +9,15 @@ A rule's columns:
 - ``id``; ``axis``: one or several of the flags joined by ``+``, or ``experiencer``; for a termination the axes it ends;
 - ``value``: the sub-value shown in ``cues`` (``past``, ``planned``, …), or the experiencer;
 - ``direction``: ``before`` (the cue stands before the entity), ``after``, ``answer`` (after it and last in its clause:
-  "fever: no,"), ``both``, ``attached`` (a sign written onto the
-  entity), ``self`` (the entity's own words),  ``pseudo`` (looks like a cue and is none), ``termination`` (ends the scopes of its axes), ``set`` (no rule: a
-  list of words that cues name as ``@id``);
+  "fever: no,"), ``both``, ``attached`` (a sign written onto the entity), ``self`` (the entity's own words), ``pseudo``
+  (looks like a cue and is none), ``termination`` (ends the scopes of its axes), ``set`` (no rule: a list of words that
+  cues name as ``@id``);
 - ``scope``: most tokens between cue and entity, empty for the whole sentence; ``stops``: tokens that end the scope;
 - ``labels``: the labels it may touch, empty for all but ANATOMY;
 - ``cues``: wordings separated by ``|``; ``{a,b}`` and ``@set`` stand for each of several words.
 
-Of overlapping cues the leftmost, then the longest, counts; a cue does not begin inside an entity nor reach into one. Of several in scope on one axis the nearest; a cue before
-the entity wins over one after it.
+Of overlapping cues the leftmost, then the longest, counts; a cue does not begin inside an entity nor reach into one.
+Of several in scope on one axis the nearest counts; a cue before the entity wins over one after it.
 """
 
 from __future__ import annotations
@@ -338,7 +338,11 @@ class Context:
             return None
         if start > 1:
             before = strings[keys[start - 2]]
-            if offsets[start - 1] == offsets[start - 2] + len(before) and not before.isspace() and before not in "(,;/[":
+            if (
+                offsets[start - 1] == offsets[start - 2] + len(before)
+                and not before.isspace()
+                and before not in "(,;/["
+            ):
                 return None
         return rule
 
@@ -371,7 +375,12 @@ class Context:
                     if label == "MEASUREMENT" and _has_result(strings, keys, end):
                         continue
                     before = listed.get(axis)
-                    if before and before[0] is cue and before[1] != label and not _joined(strings, keys, before[2], start):
+                    if (
+                        before
+                        and before[0] is cue
+                        and before[1] != label
+                        and not _joined(strings, keys, before[2], start)
+                    ):
                         continue
                 for rule in rules:
                     if label in rule.labels and (
@@ -493,8 +502,10 @@ def _in_scope(strings: Any, keys: Sequence[int], low: int, high: int, rule: Rule
     return True
 
 
-_SEPARATORS = frozenset([",", "/", "and", "or", "nor", "&", "and/or", "any", "a", "the"])
-_RESULTS = frozenset("neg negative pos positive nl normal wnl elevated high low unremarkable pending was were is".split())
+_SEPARATORS = frozenset(", / and or nor & and/or any a the".split())
+_RESULTS = frozenset(
+    "neg negative pos positive nl normal wnl elevated high low unremarkable pending was were is".split()
+)
 
 
 def _joined(strings: Any, keys: Sequence[int], low: int, high: int) -> bool:

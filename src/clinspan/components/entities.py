@@ -1,12 +1,15 @@
 """Merge what the finders propose into the note's entities.
 
 Priority: the user's own terms first, then longer over shorter, then the finder's rank (abbreviations, terms, ner),
-then the leftmost. Winners do not overlap. What stands in a section's header is no entity. ``doc.spans["entities"]`` holds them in the order of the text,
-``doc.spans["discarded"]`` the losers (label and source only), ``doc.ents`` the winners as spaCy's entities.
+then the leftmost. Winners do not overlap. What stands in a section's header is no entity.
+
+``doc.spans["entities"]`` holds the winners in the order of the text, ``doc.spans["discarded"]`` the losers (label and
+source only), ``doc.ents`` the winners as spaCy's entities.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from spacy.language import Language
@@ -62,7 +65,7 @@ def merge(groups: list[list[Span]]) -> tuple[list[Span], list[Span]]:
         return [], []
     if len(filled) == 1:
         group = filled[0]
-        if all(a.end <= b.start for a, b in zip(group, group[1:])):
+        if all(a.end <= b.start for a, b in pairwise(group)):
             return group, []
     ranked: list[tuple[Any, Span]] = []
     for rank, group in enumerate(groups):
@@ -88,7 +91,7 @@ def set_entities(doc: Doc, winners: list[Span], losers: list[Span]) -> None:
     doc.spans[ENTITIES] = winners
     doc.spans[DISCARDED] = losers
     flat = winners
-    if any(a.end > b.start for a, b in zip(winners, winners[1:])):
+    if any(a.end > b.start for a, b in pairwise(winners)):
         flat = filter_spans(winners)
     doc.set_ents(flat)
 

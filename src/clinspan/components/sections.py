@@ -1,9 +1,10 @@
 """Sections: headers become canonical groups, and every part of the note after one belongs to it.
 
 A header is a known title at the start of a sentence or line, followed by a colon or the end of the line (or, written
-in capitals, by a comma or a dash); within a line, a known title directly followed by a colon. Common abbreviations of titles ("PMH")
-need no colon at the start of a line. A line in capitals that is no known title but ends in a colon opens a section ``other``; inside an examination, a review of systems or results
-it is a subheading and leaves the section as it is.
+in capitals, by a comma or a dash); within a line, a known title directly followed by a colon. Common abbreviations of
+titles ("PMH") need no colon at the start of a line. A line in capitals that is no known title but ends in a colon opens
+a section ``other``; inside an examination, a review of systems or results it is a subheading and leaves the section as
+it is.
 
 ``doc.spans["section_titles"]`` holds the headers, ``doc.spans["sections"]`` each section from its header on; the label
 of both is the group.
@@ -27,7 +28,10 @@ TITLES = "section_titles"
 SECTIONS = "sections"
 #: Groups inside which an unknown capitalised header is taken as a subheading.
 _WITH_SUBHEADINGS = frozenset(
-    "physical_exam review_of_systems vital_signs laboratory imaging findings mental_status_exam family_history objective".split()
+    """
+    physical_exam review_of_systems vital_signs laboratory imaging findings mental_status_exam family_history
+    objective
+    """.split()
 )
 _SUBHEADING = "subheading"
 _LONGEST_HEADER = 8  # tokens
@@ -35,7 +39,9 @@ _LONGEST_HEADER = 8  # tokens
 
 #: Groups that a blank line ends when their header has text behind it on its line: what they say of their entities
 #: must not reach into the next paragraph.
-_PARAGRAPHS = frozenset("allergies family_history past_medical_history past_surgical_history past_history".split())
+_PARAGRAPHS = frozenset(
+    ["allergies", "family_history", "past_medical_history", "past_surgical_history", "past_history"]
+)
 
 
 class _Title(NamedTuple):
@@ -126,7 +132,9 @@ class Sections(Stateless):
         if any("\n" in strings[k] for k in keys[start:end]):
             return None
         joined = "".join(written)
-        titles = [t for t in map(self.titles.__getitem__, match.ids) if not t.exact or t.exact.replace(" ", "") == joined]
+        titles = [
+            t for t in map(self.titles.__getitem__, match.ids) if not t.exact or t.exact.replace(" ", "") == joined
+        ]
         if not titles:
             return None
         title = titles[0]

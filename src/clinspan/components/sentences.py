@@ -21,26 +21,34 @@ from clinspan.components import Stateless
 _PLAIN, _NEWLINE, _BLANK_LINE, _STOP, _DOTTED = range(5)
 _TERMINAL = frozenset([".", "!", "?", "...", "\u2026", "?!", "!!", "??"])
 _CLOSERS = frozenset([")", "]", "}", '"', "'", "\u201d", "\u2019", "''"])
-_BULLETS = frozenset(["-", "*", "\u2022", "\u2013", "\u2014", "\u00b7", "\u25cf", "\u25aa", "\u2023", "o", "+", "#", "--", "->", ">"])
+_BULLETS = frozenset(
+    ["-", "*", "\u2022", "\u2013", "\u2014", "\u00b7", "\u25cf", "\u25aa", "\u2023", "o", "+", "#", "--", "->", ">"]
+)
 _BLANK = re.compile(r"(?:\r\n|\n|\r(?!\n))[^\S\r\n]*(?:\r\n|\n|\r(?!\n))|[\f\v\u2028\u2029]")
 # Words that do not end a sentence when a full stop follows.
 _ABBREVIATED = frozenset(
-    """pt pts approx temp hr hrs wk wks mo mos yr yrs min mins max inj susp resp hosp ext int inf sup ant lat med meds
+    """
+    pt pts approx temp hr hrs wk wks mo mos yr yrs min mins max inj susp resp hosp ext int inf sup ant lat med meds
     tab tabs cap caps vol wt ht dx hx rx tx fx sx rt lt viz cf ca alt st mt ft sq dia est adm disch cont incl esp
-    prev assoc bilat abd neuro ortho gyn ob derm cardiol dept lab labs eval admin""".split()
+    prev assoc bilat abd neuro ortho gyn ob derm cardiol dept lab labs eval admin
+    """.split()
 )
 # A line that ends in one of these goes on in the next.
 _OPEN_END = frozenset(
-    """and or of the a an with to in on at by for from without no not but that which who as is was were are be been has
+    """
+    and or of the a an with to in on at by for from without no not but that which who as is was were are be been has
     had have his her their its than then into over under between after before during due secondary per via since
-    including showed revealed , Dr. Mr. Mrs. Ms. vs. / &""".split()
+    including showed revealed , Dr. Mr. Mrs. Ms. vs. / &
+    """.split()
 )
 _UNITS = frozenset("mg mcg ml cc kg g gm cm mm l lb lbs oz meq units u".split())
 _MONTHS = frozenset("jan feb mar apr jun jul aug sep sept oct nov dec".split())
 # Words that begin a sentence even after an abbreviation that may end one.
 _BEGINS = frozenset(
-    """The He She There This Patient It We They I In On At A An No His Her Pt Denies Reports These That After Will
-    Continue""".split()
+    """
+    The He She There This Patient It We They I In On At A An No His Her Pt Denies Reports These That After Will
+    Continue
+    """.split()
 )
 _INITIALS = re.compile(r"(?:[A-Za-z]\.){2,}\Z")
 _NUMBERED = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z])\Z")
@@ -85,7 +93,11 @@ class Sentences(Stateless):
                         continue
                 if self._stops(strings, keys, offsets, i, starts, line_start):
                     j = after
-                    while j < total and strings[keys[j]] in _CLOSERS and offsets[j] == offsets[j - 1] + len(strings[keys[j - 1]]):
+                    while (
+                        j < total
+                        and strings[keys[j]] in _CLOSERS
+                        and offsets[j] == offsets[j - 1] + len(strings[keys[j - 1]])
+                    ):
                         j += 1
                     if j < total:
                         starts.append(j)
@@ -115,7 +127,9 @@ class Sentences(Stateless):
         return out
 
     @staticmethod
-    def _stops(strings: Any, keys: Sequence[int], offsets: Sequence[int], i: int, starts: list[int], line_start: int) -> bool:
+    def _stops(
+        strings: Any, keys: Sequence[int], offsets: Sequence[int], i: int, starts: list[int], line_start: int
+    ) -> bool:
         """Whether the terminal punctuation at token ``i`` ends a sentence."""
         after = i + 1
         mark = strings[keys[i]]
@@ -153,7 +167,12 @@ class Sentences(Stateless):
                 and len(nxt) > 1
                 and first.isupper()
                 and (nxt[1:2].islower() or len(nxt) > 3)
-                and (before[-1:].islower() and len(before) > 2 or before in _CLOSERS or before[-1:].isdigit() or before == "%")
+                and (
+                    (before[-1:].islower() and len(before) > 2)
+                    or before in _CLOSERS
+                    or before[-1:].isdigit()
+                    or before == "%"
+                )
             )
         # the marker of a numbered item
         if i - 1 in (begins, line_start) and _NUMBERED.match(before):
@@ -178,7 +197,9 @@ class Sentences(Stateless):
         return True
 
     @staticmethod
-    def _line_ends(strings: Any, keys: Sequence[int], offsets: Sequence[int], i: int, line_start: int, width: float) -> bool:
+    def _line_ends(
+        strings: Any, keys: Sequence[int], offsets: Sequence[int], i: int, line_start: int, width: float
+    ) -> bool:
         """Whether the line break at token ``i`` ends a sentence."""
         total = len(keys)
         nxt = strings[keys[i + 1]]
@@ -198,9 +219,18 @@ class Sentences(Stateless):
         gap = offsets[i + 2] > offsets[i + 1] + len(nxt) if i + 2 < total else False
         if nxt in _BULLETS and (gap or nxt in ("\u2022", "\u25cf", "\u25aa", "\u2023", "*", "\u00b7")):
             return True
-        if nxt in ("[", "(", "\u2610", "\u2611") and i + 2 < total and strings[keys[i + 2]] in ("]", "x", "X", ")", "1", "2", "+", "-"):
+        if (
+            nxt in ("[", "(", "\u2610", "\u2611")
+            and i + 2 < total
+            and strings[keys[i + 2]] in ("]", "x", "X", ")", "1", "2", "+", "-")
+        ):
             return True
-        if _NUMBERED.match(nxt) and i + 2 < total and strings[keys[i + 2]] in (".", ")") and not (nxt == "I" or len(nxt) > 2):
+        if (
+            _NUMBERED.match(nxt)
+            and i + 2 < total
+            and strings[keys[i + 2]] in (".", ")")
+            and not (nxt == "I" or len(nxt) > 2)
+        ):
             return True
         length = offsets[last] + len(before) - offsets[line_start]
         low = before.lower()

@@ -1,9 +1,9 @@
 """Dictionary finder: names of the bundled terminologies, of our own vocabulary, and of the user's own lists.
 
 The longest name that the text's written form admits wins. How a name must be written is part of the name: as it comes
-(any case), exactly (``=MI``), or only inside a slashed group (``/n``, as in "n/v/d"). Forms with several readings are
-decided by the words around them (``resources/en/ambiguous.tsv``). An anatomical adjective directly
-before a finding, test or procedure becomes part of it ("renal mass"), which then has no code of its own; words for parts
+(any case), exactly (``=MI``), or only inside a slashed group (``/n``, as in "n/v/d"). Forms with several readings
+(``?MS``) are decided by the words around them (``resources/en/ambiguous.tsv``). An anatomical adjective directly before
+a finding, test or procedure becomes part of it ("renal mass"), which then has no code of its own; words for parts
 (``+wall``) match only behind a body site or its adjective ("gastric wall").
 
 ``doc.spans["terms"]`` and ``doc.spans["user_terms"]`` hold the matches.
@@ -220,9 +220,7 @@ class Terms:
                 break
         return out
 
-    def _decide(
-        self, strings: Any, keys: Sequence[int], start: int, end: int, name: Name, where: Any
-    ) -> Name | None:
+    def _decide(self, strings: Any, keys: Sequence[int], start: int, end: int, name: Name, where: Any) -> Name | None:
         """The name if the words around call for its concept among the form's readings."""
         written = "".join(strings[k] for k in keys[start:end])
         rules = self._ambiguous.get(written) or self._ambiguous.get(written.removesuffix("s"))
@@ -302,7 +300,8 @@ def _admits(strings: Any, keys: Sequence[int], start: int, end: int, name: Name)
         if "/" not in (before, after):
             return False
         # the neighbour across the slash is a short form as well, not a number or a unit
-        across = [strings[keys[i]] for i in (start - 2 if before == "/" else -1, end + 1 if after == "/" else -1) if 0 <= i < len(keys)]
+        sides = (start - 2 if before == "/" else -1, end + 1 if after == "/" else -1)
+        across = [strings[keys[i]] for i in sides if 0 <= i < len(keys)]
         return bool(across) and all(w.isalpha() and len(w) <= 3 for w in across)
     return True
 

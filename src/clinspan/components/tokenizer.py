@@ -21,10 +21,11 @@ from spacy.vocab import Vocab
 from clinspan.components import Stateless
 
 # Slashed abbreviations that are one word ("n/v", "f/c" are several findings and are cut).
-_SLASHED = """s/p w/o c/o r/o h/o y/o f/u d/c b/l a/w d/t w/u p/w b/c i/o a/p h/h n/a e/o m/o t/o v/o c/w c/b k/c/o
-    2/2""".split()
+_SLASHED = (
+    "s/p w/o c/o r/o h/o y/o f/u d/c b/l a/w d/t w/u p/w b/c i/o a/p h/h n/a e/o m/o t/o v/o c/w c/b k/c/o 2/2".split()
+)
 # Abbreviations that keep their full stop before a word; those that may as well end a sentence do not.
-_STOPPED = "dr drs mr mrs ms prof jr sr vs approx fig figs dept etc st".split()
+_STOPPED = ["dr", "drs", "mr", "mrs", "ms", "prof", "jr", "sr", "vs", "approx", "fig", "figs", "dept", "etc", "st"]
 
 _MARK = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u20d0-\u20ff\ufe00-\ufe0f\u200d"
 _LETTER = f"[^\\W\\d_][{_MARK}]*"

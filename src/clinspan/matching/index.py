@@ -42,7 +42,7 @@ class Match(NamedTuple):
 class _State(dict):
     """A set of trie nodes; maps a token key to the next state (None: no name goes on so; itself: looked through)."""
 
-    __slots__ = ("_matcher", "ids", "nodes", "is_leaf")
+    __slots__ = ("_matcher", "ids", "is_leaf", "nodes")
 
     def __init__(self, matcher: Matcher, nodes: tuple[int, ...]) -> None:
         super().__init__()
@@ -104,7 +104,9 @@ class TermIndex:
             raise IndexFileError("two symbols share a hash: rename one of the names")  # 1 in 10^7 at a million symbols
         rank = np.empty(len(order), dtype=np.uint32)
         rank[order] = np.arange(len(order), dtype=np.uint32)
-        suffixes = sorted((s[1:] for s in symbol_ids if s.startswith(SUFFIX_MARK) and len(s) > 3), key=lambda s: -len(s))
+        suffixes = sorted(
+            (s[1:] for s in symbol_ids if s.startswith(SUFFIX_MARK) and len(s) > 3), key=lambda s: -len(s)
+        )
         arrays = _trie(
             rank[np.asarray(flat, dtype=np.int64)] if flat else np.zeros(0, np.uint32),
             np.asarray(lengths, dtype=np.int64),

@@ -21,9 +21,11 @@ CLASSES = (NUMBER, YEAR, SUFFIX_MARK)
 
 # Words whose final s is no plural (or whose stripped form is another word people chart).
 _KEEP_S = frozenset(
-    """always as aids alias besides does diabetes diuresis feces gas has his hers its ours theirs yours is itself lens less
-    mumps news pancreas perhaps plus pus rabies rickets series species sometimes texas this thus towards us was yes
-    pass cords christmas hives herpes ross bls als aortas whereas afterwards""".split()
+    """
+    always as aids alias besides does diabetes diuresis feces gas has his hers its ours theirs yours is itself lens
+    less mumps news pancreas perhaps plus pus rabies rickets series species sometimes texas this thus towards us was
+    yes pass cords christmas hives herpes ross bls als aortas whereas afterwards
+    """.split()
 ) - {"cords", "aortas", "diabetes"}
 _IRREGULAR = {
     "metastases": "metastasis",
