@@ -16,7 +16,7 @@ A rule's columns:
 - ``labels``: the labels it may touch, empty for all but ANATOMY;
 - ``cues``: wordings separated by ``|``; ``{a,b}`` and ``@set`` stand for each of several words.
 
-Of overlapping cues the leftmost, then the longest, counts; a cue does not begin inside an entity nor reach into one.
+Of overlapping cues the leftmost, then the longest, counts (a pseudo-cue also against one further left); a cue does not begin inside an entity nor reach into one.
 Of several in scope on one axis the nearest counts; a cue before the entity wins over one after it.
 """
 
@@ -311,22 +311,42 @@ class Context:
         return out
 
     def _cues(self, strings: Any, keys: Sequence[int], entities: Sequence[tuple[int, int, str]]) -> list[_Cue]:
-        """The cues of the text, in order, none overlapping another or an entity's beginning."""
+        """The cues of the text, in order, none overlapping another or an entity's beginning.
+
+        A pseudo-cue rules out the cues it overlaps that are not longer ("there is [no change in]").
+        """
         self._matcher.strings = strings
         taken = {token for start, end, _ in entities for token in range(start, end)}
+        matches = [
+            (start, end, self._by_ids.get(ids) or self._rules_of(ids))
+            for start, end, ids in self._matcher.all(keys)
+            if start not in taken and (end - start == 1 or end - 1 not in taken)
+        ]
+        pseudo: dict[int, tuple[int, int]] = {}  # by token: the longest pseudo-cue over it
+        for start, end, rules in matches:
+            if rules[0].direction == "pseudo":
+                for token in range(start, end):
+                    known = pseudo.get(token)
+                    if known is None or end - start > known[1] - known[0]:
+                        pseudo[token] = (start, end)
         found: list[_Cue] = []
         last = 0
-        for start, end, ids in self._matcher.all(keys):
-            if start < last or start in taken or (end - start > 1 and end - 1 in taken):
+        for start, end, rules in matches:
+            if start < last:
                 continue
-            rules = self._by_ids.get(ids)
-            if rules is None:
-                rules = self._by_ids[ids] = tuple(self.rules[i] for i in ids)
+            if pseudo and rules[0].direction != "pseudo":
+                over = pseudo.get(start) or pseudo.get(end - 1)
+                if over and over[1] - over[0] >= end - start:
+                    continue
             if rules[0].direction == "answer" and not _closes(strings, keys, end):
                 continue
             found.append(_Cue(start, end, rules))
             last = end
         return found
+
+    def _rules_of(self, ids: tuple[int, ...]) -> tuple[Rule, ...]:
+        rules = self._by_ids[ids] = tuple(self.rules[i] for i in ids)
+        return rules
 
     def _attached_to(self, strings: Any, keys: Sequence[int], offsets: Sequence[int], start: int) -> Rule | None:
         """The rule of a sign written onto the token ``start``: "-fever"."""
@@ -375,6 +395,8 @@ class Context:
                     if label == "MEASUREMENT" and _has_result(strings, keys, end):
                         continue
                     before = listed.get(axis)
+                    if before and before[0] is cue and strings[keys[start]].lower() in _AFFIRMING:
+                        continue
                     if (
                         before
                         and before[0] is cue
@@ -503,6 +525,8 @@ def _in_scope(strings: Any, keys: Sequence[int], low: int, high: int, rule: Rule
 
 
 _SEPARATORS = frozenset(", / and or nor & and/or any a the".split())
+# "No tobacco use, occasional alcohol": an item that begins so is not denied by the word before the list.
+_AFFIRMING = frozenset("occasional occasionally social rare rarely moderate heavy former some mild minimal".split())
 _RESULTS = frozenset(
     "neg negative pos positive nl normal wnl elevated high low unremarkable pending was were is".split()
 )

@@ -122,6 +122,8 @@ class Sections(Stateless):
                 continue
             if header.group == _SUBHEADING or (header.group == "other" and group in _WITH_SUBHEADINGS):
                 continue
+            if header.group == "vital_signs" and group == "physical_exam":
+                continue
             group = header.group
             out.append(header)
         return out
@@ -238,11 +240,17 @@ _JOINING = frozenset("of the and or on at in for with to by from a an his her th
 
 
 def section_of(doc: Doc) -> tuple[list[int], list[str | None]]:
-    """For looking up sections by token: first tokens of the sections, and their groups, None before the first."""
-    starts, groups = [-1], [None]
+    """For looking up sections by token: where one begins or ends, and the group from there on (None: in no section)."""
+    starts: list[int] = [-1]
+    groups: list[str | None] = [None]
     for span in doc.spans.get(SECTIONS, ()):
-        starts.append(span.start)
-        groups.append(span.label_)
+        if starts[-1] == span.start:
+            groups[-1] = span.label_
+        else:
+            starts.append(span.start)
+            groups.append(span.label_)
+        starts.append(span.end)
+        groups.append(None)
     return starts, groups
 
 

@@ -4,7 +4,8 @@ The longest name that the text's written form admits wins. How a name must be wr
 (any case), exactly (``=MI``), or only inside a slashed group (``/n``, as in "n/v/d"). Forms with several readings
 (``?MS``) are decided by the words around them (``resources/en/ambiguous.tsv``). An anatomical adjective directly before
 a finding, test or procedure becomes part of it ("renal mass"), which then has no code of its own; words for parts
-(``+wall``) match only behind a body site or its adjective ("gastric wall").
+(``+wall``) match only behind a body site or its adjective ("gastric wall"), words for what is done (``+removal``) only
+behind what it is done to ("stent removal"). "X of the Y" with a body site is one entity.
 
 ``doc.spans["terms"]`` and ``doc.spans["user_terms"]`` hold the matches.
 """
@@ -36,6 +37,16 @@ ANY, EXACT, SLASHED, AMBIGUOUS, PART, MODIFIER = "", "=", "/", "?", "+", "~"
 MODES = (EXACT, SLASHED, AMBIGUOUS, PART)
 _NEAR = 8
 _SIDE = 3
+#: What the word before stands for when one of these follows it: a place, a person or a thing ("cath lab").
+_BLOCKING = frozenset(
+    """
+    lab team department dept room suite clinic center centre unit floor service staff nurse technician consultant
+    machine board table tray gap department's resident attending provider personnel group camp policy form
+    """.split()
+)
+#: Which labels a word for a part, or for something done (``+removal``), may stand behind.
+_WHOLES = {"ANATOMY": ("ANATOMY",), "PROCEDURE": ("DEVICE", "ANATOMY", "CONDITION")}
+_DETERMINERS = frozenset("the a his her their its this that left right both bilateral".split())
 #: Labels that a body site directly before them joins.
 _JOINED = frozenset(["CONDITION", "PROCEDURE", "MEASUREMENT"])
 
@@ -183,6 +194,7 @@ class Terms:
         where: Any = None
         site: tuple[int, int] | None = None  # the adjectives (or body site) before, as tokens
         names = dictionary.names
+        total = len(keys)
         for first, end, ids in dictionary.matcher.all(keys):
             if first < last:
                 continue
@@ -195,7 +207,12 @@ class Terms:
                         break
                     if name.mode == PART:
                         body = site if site and site[1] == first else None
-                        if body is None and out and out[-1][1] == first and out[-1][2].concept.label == "ANATOMY":
+                        if (
+                            body is None
+                            and out
+                            and out[-1][1] == first
+                            and out[-1][2].concept[0] in _WHOLES[name.concept[0]]
+                        ):
                             body = out.pop()[:2]
                         if body is None:
                             continue
@@ -210,10 +227,17 @@ class Terms:
                     name = found
                 start = first
                 label = name.concept[0]
-                if site and site[1] == start and (label in _JOINED or label == "ANATOMY"):
+                if end < total and strings[keys[end]].lower() in _BLOCKING:
+                    break
+                if site and site[1] == start and (label in _JOINED or label == "ANATOMY" or name.mode == PART):
                     start = site[0]
+                elif label == "ANATOMY" and out and out[-1][2].concept[0] in _JOINED:
+                    # "carcinoma of the left breast" is one entity
+                    if _links(strings, keys, out[-1][1], start):
+                        start, _, whole = out.pop()
+                        name = Name(Concept(whole.concept.label, "", "", ""), ANY, "")
                 if start < first:
-                    name = Name(Concept(label, "", "", ""), ANY, "")
+                    name = Name(Concept(name.concept.label, "", "", ""), ANY, "")
                 out.append((start, end, name))
                 site = None
                 last = end
@@ -282,6 +306,12 @@ class Terms:
 
 def _from_bytes(data: bytes) -> Terms:
     return Terms().from_bytes(data)
+
+
+def _links(strings: Any, keys: Sequence[int], low: int, high: int) -> bool:
+    """Whether the tokens between two names are "of" and determiners: "fracture of the left [wrist]"."""
+    words = [w for w in (strings[k] for k in keys[low:high]) if not w.isspace()]
+    return bool(words) and words[0] == "of" and all(w in _DETERMINERS for w in words[1:])
 
 
 def _any_near(strings: Any, keys: Iterable[int], words: frozenset[str]) -> bool:

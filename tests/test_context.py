@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from marked import parse
+from spacy.language import Language
+
+import clinspan
+from clinspan.components.context import Context, read_rules
+
+CASES = [json.loads(line) for line in (Path(__file__).parent / "cases/context.jsonl").read_text("utf-8").splitlines()]
+#: Rows the rules do not get right, with the reason.
+KNOWN_FAILURES: dict[str, str] = {}
+
+
+def known(case_id: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.xfail(reason=KNOWN_FAILURES[case_id])] if case_id in KNOWN_FAILURES else []
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"], marks=known(c["id"])) for c in CASES])
+def test_assertion(nlp: Language, case: dict) -> None:
+    text, spans, expected = parse(case["text"])
+    doc = clinspan.annotate(nlp, text, spans)
+    assert [span._.assertion for span in doc.spans["entities"]] == expected
+
+
+def test_every_set_flag_has_its_cue(nlp: Language) -> None:
+    for case in CASES:
+        text, spans, _ = parse(case["text"])
+        doc = clinspan.annotate(nlp, text, spans)
+        for entity in doc.spans["entities"]:
+            axes = {cue["axis"] for cue in entity._.cues}
+            for flag in ("negated", "uncertain", "hypothetical", "historical", "allergy"):
+                assert (flag in axes) == getattr(entity._, flag), case["id"]
+            assert ("experiencer" in axes) == (entity._.experiencer != "patient"), case["id"]
+            for cue in entity._.cues:
+                assert text[cue["start"] : cue["end"]] == cue["text"], case["id"]
+
+
+def test_long_notes_take_linear_work(nlp: Language) -> None:
+    context = nlp.get_pipe("context")
+    assert isinstance(context, Context)
+    text = "no fever, chills, cough, rash and pain, " * 500
+    spans = [(i, i + 5, "CONDITION") for i in range(len(text)) if text.startswith("fever", i)]
+    doc = clinspan.annotate(nlp, text, spans)
+    assert all(e._.negated for e in doc.spans["entities"])
+
+
+HEADER = "id\taxis\tvalue\tdirection\tscope\tstops\tlabels\tcues"
+
+
+def row(line: str) -> dict[str, str]:
+    return dict(zip(HEADER.split("\t"), line.split("\t")))
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("Z1\tnegatd\t\tbefore\t\t\t\tno", "Z1.*axis"),
+        ("Z1\tnegated\t\tsideways\t\t\t\tno", "Z1.*direction"),
+        ("Z1\tnegated\t\tbefore\t\t\tFINDING\tno", "Z1.*labels"),
+        ("Z1\tnegated\t\tbefore\t\t\t\t@nobody says", "Z1.*nobody"),
+    ],
+)
+def test_bad_rules_are_named(line: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_rules([row(line)])
+
+
+def judged(nlp: Language) -> tuple[str, str]:
+    doc = clinspan.annotate(nlp, "whispers of a fever", [(14, 19, "CONDITION")])
+    (entity,) = doc.spans["entities"]
+    return entity._.assertion, entity._.cues[0]["rule_id"]
+
+
+def test_own_rules_and_their_round_trip(tmp_path: Path) -> None:
+    nlp = clinspan.load()
+    context = nlp.get_pipe("context")
+    context.add_rules([row("Z1\tuncertain\tpossible\tbefore\t4\t\t\tsmells like|{hints,whispers} of")])
+    assert judged(nlp) == ("possible", "Z1")
+    nlp.to_disk(tmp_path / "pipe")
+    assert judged(clinspan.load(tmp_path / "pipe")) == ("possible", "Z1")
+    restored = Context().from_bytes(context.to_bytes())
+    assert len(restored) == len(context)
+    # the same id replaces the rule
+    context.add_rules([row("Z1\tnegated\t\tbefore\t4\t\t\twhispers of")])
+    assert judged(nlp) == ("absent", "Z1")
