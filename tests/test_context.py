@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from marked import parse
 from spacy.language import Language
 
 import clinspan
 from clinspan.components.context import Context, read_rules
+from marked import parse
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "cases/context.jsonl").read_text("utf-8").splitlines()]
 #: Rows the rules do not get right, with the reason.

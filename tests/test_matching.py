@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -113,9 +114,11 @@ def test_agrees_with_the_reference(names: list[str], words: list[str]) -> None:
 
 @given(st.lists(WORD, max_size=30))
 def test_longest_is_leftmost_and_disjoint(words: list[str]) -> None:
-    matcher = Matcher(TermIndex.build((n, i) for i, n in enumerate(["a b", "b c pain", "a", "pain edema", "c"])), STRINGS)
+    matcher = Matcher(
+        TermIndex.build((n, i) for i, n in enumerate(["a b", "b c pain", "a", "pain edema", "c"])), STRINGS
+    )
     chosen = matcher.longest(keys(words))
-    assert all(a.end <= b.start for a, b in zip(chosen, chosen[1:]))
+    assert all(a.end <= b.start for a, b in pairwise(chosen))
     everything = matcher.all(keys(words))
     for match in chosen:
         assert match.end == max(e for s, e, _ in everything if s == match.start)

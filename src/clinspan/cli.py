@@ -334,6 +334,45 @@ def evaluate(
     Console(highlight=False).print(table)
 
 
+@app.command()
+def sample(
+    run: Annotated[
+        Path | None, typer.Argument(help="Folder of a run (made with --snippet, to see the context).")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="About how many rows.")] = 200,
+    by: Annotated[str, typer.Option(help="Columns to draw evenly from, separated by commas.")] = "label",
+    seed: Annotated[int, typer.Option(help="The same seed draws the same rows.")] = 0,
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV to write.")] = Path("sample.csv"),
+    verdicts: Annotated[Path | None, typer.Option(help="A filled sample: print its precision instead.")] = None,
+) -> None:
+    """Draw rows to judge by eye, and read precision with its interval from the filled CSV.
+
+    Fill the empty verdict column with 1 (right) or 0 (wrong).
+
+    Examples:
+
+        clinspan sample out --n 350 --by label,assertion -o sample.csv
+
+        clinspan sample --verdicts sample.csv
+    """
+    from clinspan.sampling import precision, sample_rows, write_sample
+
+    columns = [name.strip() for name in by.split(",") if name.strip()]
+    try:
+        if verdicts is not None:
+            for key, p in precision(verdicts, by=columns).items():
+                name = " ".join(key)
+                typer.echo(f"{name:28} {p.right:5} of {p.judged:5}  {p.precision:.3f}  [{p.low:.3f}, {p.high:.3f}]")
+            return
+        if run is None:
+            _fail("give the folder of a run, or --verdicts with a filled sample")
+        rows = sample_rows(run, n=n, by=columns, seed=seed)
+        write_sample(rows, output)
+    except (OSError, ValueError) as error:
+        _fail(str(error))
+    typer.echo(f"{len(rows)} rows to judge -> {output}", err=True)
+
+
 def main() -> None:
     """Entry point of the ``clinspan`` command."""
     app()

@@ -264,6 +264,8 @@ class PartWriter:
 
     def abandon(self) -> None:
         """Leave nothing behind."""
+        if self._writer is not None:
+            self._writer.close()
         self._file.close()
         self._aside.unlink(missing_ok=True)
 
@@ -311,5 +313,6 @@ def _read_csv(path: Path, columns: Sequence[Column]) -> pa.Table:
     if "cues" in table.column_names:
         place = table.column_names.index("cues")
         cues = [json.loads(text) for text in table.column("cues").to_pylist()]
-        table = table.set_column(place, pa.field("cues", _TYPES["list<cue>"], nullable=False), _cue_array(cues))
-    return table
+        table = table.set_column(place, "cues", _cue_array(cues))
+    declared = {field.name: field for field in arrow_schema(columns)}
+    return table.cast(pa.schema([declared.get(field.name, field) for field in table.schema]))

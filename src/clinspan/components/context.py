@@ -16,8 +16,9 @@ A rule's columns:
 - ``labels``: the labels it may touch, empty for all but ANATOMY;
 - ``cues``: wordings separated by ``|``; ``{a,b}`` and ``@set`` stand for each of several words.
 
-Of overlapping cues the leftmost, then the longest, counts (a pseudo-cue also against one further left); a cue does not begin inside an entity nor reach into one.
-Of several in scope on one axis the nearest counts; a cue before the entity wins over one after it.
+Of overlapping cues the leftmost, then the longest, counts (a pseudo-cue also against one further left); a cue does not
+begin inside an entity nor reach into one. Of several in scope on one axis the nearest counts; a cue before the entity
+wins over one after it. Negation passes along a list of entities of one label, and not to a measurement with a value.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def merge(groups: list[list[Span]]) -> tuple[list[Span], list[Span]]:
         else:
             losers.append(span)
     winners.sort(key=lambda s: s.start)
-    losers.sort(key=lambda s: s.start)
+    losers.sort(key=lambda s: (s.start, s.end))
     return winners, losers
 
 

@@ -29,7 +29,7 @@ SECTIONS = "sections"
 #: Groups inside which an unknown capitalised header is taken as a subheading.
 _WITH_SUBHEADINGS = frozenset(
     """
-    physical_exam review_of_systems vital_signs laboratory imaging findings mental_status_exam family_history
+    physical_exam review_of_systems vital_signs laboratory imaging findings mental_status_exam
     objective
     """.split()
 )
@@ -39,6 +39,9 @@ _LONGEST_HEADER = 8  # tokens
 
 #: Groups that a blank line ends when their header has text behind it on its line: what they say of their entities
 #: must not reach into the next paragraph.
+_RELATIVES = frozenset("mother father maternal paternal sister brother siblings parents family children".split())
+#: Of these, the ones that a blank line ends even when the header stands alone on its line.
+_SHORT = frozenset("allergies family_history".split())
 _PARAGRAPHS = frozenset(
     ["allergies", "family_history", "past_medical_history", "past_surgical_history", "past_history"]
 )
@@ -121,6 +124,8 @@ class Sections(Stateless):
             if out and header.start < out[-1].end:
                 continue
             if header.group == _SUBHEADING or (header.group == "other" and group in _WITH_SUBHEADINGS):
+                continue
+            if header.group == "other" and group == "family_history" and strings[keys[start]].lower() in _RELATIVES:
                 continue
             if header.group == "vital_signs" and group == "physical_exam":
                 continue
@@ -222,14 +227,14 @@ class Sections(Stateless):
 
 
 def _paragraph_end(strings: Any, keys: Sequence[int], header: Header, end: int) -> int:
-    """Where the section ends if its header is inline: at the first blank line."""
+    """Where the section ends if its header is inline, or its group short: at the first blank line."""
     first = True
     for i in range(header.body, end):
         word = strings[keys[i]]
         if word.isspace() and "\n" in word:
-            if first:
+            if first and header.group not in _SHORT:
                 return end
-            if word.count("\n") > 1:
+            if not first and word.count("\n") > 1:
                 return i + 1
         elif not word.isspace():
             first = False

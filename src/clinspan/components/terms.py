@@ -41,11 +41,12 @@ _SIDE = 3
 _BLOCKING = frozenset(
     """
     lab team department dept room suite clinic center centre unit floor service staff nurse technician consultant
-    machine board table tray gap department's resident attending provider personnel group camp policy form
+    machine board table tray gap department's resident attending provider personnel group camp policy form division
     """.split()
 )
 #: Which labels a word for a part, or for something done (``+removal``), may stand behind.
 _WHOLES = {"ANATOMY": ("ANATOMY",), "PROCEDURE": ("DEVICE", "ANATOMY", "CONDITION")}
+_UNITS = frozenset(["foot", "feet"])
 _DETERMINERS = frozenset("the a his her their its this that left right both bilateral".split())
 #: Labels that a body site directly before them joins.
 _JOINED = frozenset(["CONDITION", "PROCEDURE", "MEASUREMENT"])
@@ -229,13 +230,20 @@ class Terms:
                 label = name.concept[0]
                 if end < total and strings[keys[end]].lower() in _BLOCKING:
                     break
+                if first and strings[keys[end - 1]] in _UNITS and strings[keys[first - 1]][:1].isdigit():
+                    break  # "6 feet"
+                if first > 1 and strings[keys[first - 1]] == "of" and strings[keys[first - 2]].lower() in _BLOCKING:
+                    break  # "Department of Anesthesia"
                 if site and site[1] == start and (label in _JOINED or label == "ANATOMY" or name.mode == PART):
                     start = site[0]
-                elif label == "ANATOMY" and out and out[-1][2].concept[0] in _JOINED:
-                    # "carcinoma of the left breast" is one entity
-                    if _links(strings, keys, out[-1][1], start):
-                        start, _, whole = out.pop()
-                        name = Name(Concept(whole.concept.label, "", "", ""), ANY, "")
+                elif (
+                    label == "ANATOMY"
+                    and out
+                    and out[-1][2].concept[0] in _JOINED
+                    and _links(strings, keys, out[-1][1], start)
+                ):  # "carcinoma of the left breast" is one entity
+                    start, _, whole = out.pop()
+                    name = Name(Concept(whole.concept.label, "", "", ""), ANY, "")
                 if start < first:
                     name = Name(Concept(name.concept.label, "", "", ""), ANY, "")
                 out.append((start, end, name))

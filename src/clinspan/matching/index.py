@@ -74,6 +74,7 @@ class TermIndex:
         self._ids = arrays["ids"]
         self._suffixes: tuple[str, ...] = tuple(meta["suffixes"])
         self.payload: dict[str, Any] = payload or {}
+        self._path: str | None = None
 
     def __len__(self) -> int:
         return int(self.meta["names"])
@@ -181,7 +182,16 @@ class TermIndex:
             for key in arrays
             if key.startswith("strings:") and not key.endswith(":offsets")
         }
-        return cls(arrays, meta, payload)
+        index = cls(arrays, meta, payload)
+        index._path = os.path.abspath(name)
+        return index
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a mapped index is opened anew where it arrives; one in memory travels as bytes
+        if self._path is not None:
+            return TermIndex.open, (self._path,)
+        arrays = {key: (view.tobytes(), view.format) for key, view in self._arrays.items()}
+        return _from_bytes, (arrays, self.meta, self.payload)
 
     # --- walking ---
 
@@ -348,6 +358,11 @@ class _Strings(Sequence[str]):
         if not 0 <= item < len(self):
             raise IndexError(item)
         return bytes(self._data[self._offsets[item] : self._offsets[item + 1]]).decode("utf-8")
+
+
+def _from_bytes(arrays: dict[str, tuple[bytes, str]], meta: dict[str, Any], payload: dict[str, Any]) -> TermIndex:
+    views = {key: memoryview(data).cast(code) for key, (data, code) in arrays.items()}
+    return TermIndex(views, meta, payload)
 
 
 def _hash(symbol: str) -> int:

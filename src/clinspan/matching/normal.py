@@ -102,7 +102,12 @@ _BRITISH = [
     )
 ]
 _BRITISH_HINT = re.compile(r"ae|oe|our|sulph|isat|ilis|leuco|tre$|bre$|mould")
-_FOLD = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'", "\u2212": "-", "\u00df": "ss"})
+_FOLD = str.maketrans(
+    {
+        "\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'", "\u2212": "-",
+        "\u00df": "ss", "\u0153": "oe", "\u0152": "oe", "\u00e6": "ae", "\u00c6": "ae",
+    }
+)  # fmt: skip
 _DASH = re.compile("[-\u2010-\u2015]")
 _EQUAL = {"ii": "2", "iii": "3", "&": "and"}
 _NUMERIC = re.compile(r"\d[\d.,]*\Z")

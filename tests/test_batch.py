@@ -1,0 +1,280 @@
+"""The command line and the batch run behind it, as a user meets them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from spacy.language import Language
+from typer.testing import CliRunner
+
+import clinspan
+from clinspan import batch, schema
+from clinspan.cli import app
+from clinspan.notes import Note, ReadFailure
+from clinspan.sampling import precision, sample_rows
+from clinspan.tables import FORMATS, read_table
+
+SECRET = "hemoptysis"
+CLI = CliRunner()
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    result = CLI.invoke(app, [str(a) for a in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    folder = tmp_path / "notes"
+    (folder / "deep/er").mkdir(parents=True)
+    (folder / "a.txt").write_text("Denies chest pain.", encoding="utf-8")
+    (folder / "deep/b.txt").write_bytes("No œdema, has fever\0".encode())
+    (folder / "deep/er/c.txt.gz").write_bytes(gzip.compress(b"Cough \xe9 and wheezing"))
+    (folder / "empty.txt").write_text("")
+    return folder
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_extract(notes: Path, tmp_path: Path, format: str) -> None:
+    code, out, err = run("extract", notes, "-o", tmp_path / "out", "--format", format, "--snippet", 10)
+    assert (code, out) == (0, "")
+    assert "4 notes, 0 failed" in err
+    entities = read_table(tmp_path / "out", "entities").to_pylist()
+    assert [(e["note_id"], e["text"]) for e in entities] == [
+        ("a", "chest pain"),
+        ("deep/b", "œdema"),
+        ("deep/b", "fever"),
+        ("deep/er/c", "Cough"),
+        ("deep/er/c", "wheezing"),
+    ]
+    rows = read_table(tmp_path / "out", "notes").to_pylist()
+    assert [(n["note_id"], n["entities"], n["status"]) for n in rows] == [
+        ("a", 1, "done"),
+        ("deep/b", 2, "done"),
+        ("deep/er/c", 2, "done"),
+        ("empty", 0, "done"),
+    ]
+    assert [n["changed_characters"] for n in rows] == [0, 1, 0, 0]
+    assert [n["encoding"] for n in rows] == ["utf-8", "utf-8", "cp1252", "utf-8"]
+    record = json.loads((tmp_path / "out/run.json").read_text())
+    assert record["notes"] == 4 and record["entities"] == 5 and record["pipeline"].startswith("en_clinspan")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "entities",
+        "errors",
+        "notes",
+        "run.json",
+        "sections",
+    ]
+
+
+def test_one_bad_note_never_stops_the_others(notes: Path, tmp_path: Path) -> None:
+    (notes / "b_page.txt").write_text(f"<html><body>{SECRET}</body></html>")
+    (notes / "z_bad.txt.gz").write_bytes(b"not gzip " + SECRET.encode())
+    code, out, err = run("extract", notes, "-o", tmp_path / "out")
+    assert code == 1 and "6 notes, 2 failed" in err and SECRET not in out + err
+    errors = read_table(tmp_path / "out", "errors").to_pylist()
+    assert [(e["note_id"], e["stage"]) for e in errors] == [("b_page", "read"), ("z_bad", "read")]
+    assert len(read_table(tmp_path / "out", "entities")) == 5
+    for path in (tmp_path / "out").rglob("*"):
+        assert path.is_dir() or SECRET.encode() not in path.read_bytes()
+
+
+class _Fragile:
+    """A component that fails on some notes, quoting their text as libraries do."""
+
+    def __call__(self, doc):
+        if "crash" in doc.text:
+            raise RuntimeError(f"cannot handle {doc.text}")
+        return doc
+
+
+def test_a_failing_pipeline_costs_one_note(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    from spacy.language import Language as Lang
+
+    Lang.factory("test_fragile", func=lambda nlp, name: _Fragile())
+    nlp = clinspan.load()
+    nlp.add_pipe("test_fragile", name="fragile", last=True)
+    notes = [Note("1", "No fever."), Note("2", f"crash {SECRET}"), ReadFailure("3", "read", "X"), Note("4", "Cough.")]
+    summary = batch.run(notes, nlp=nlp, output=batch.prepare_output(tmp_path / "out"))
+    assert (summary.notes, summary.failed, summary.entities) == (4, 2, 2)
+    errors = read_table(tmp_path / "out", "errors").to_pylist()
+    assert [(e["note_id"], e["stage"], e["error"]) for e in errors] == [
+        ("2", "pipeline", "RuntimeError"),
+        ("3", "read", "X"),
+    ]
+    assert SECRET not in json.dumps(errors) + caplog.text
+
+
+def test_partitions(tmp_path: Path, nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "PARTITION", 3)
+    notes = [Note(str(i), "No fever.") for i in range(7)]
+    seen: list[int] = []
+    summary = batch.run(notes, nlp=nlp, output=batch.prepare_output(tmp_path / "out"), progress=seen.append)
+    assert summary.notes == len(seen) == 7 and sum(seen) == summary.characters == 63
+    parts = sorted(p.name for p in (tmp_path / "out/entities").iterdir())
+    assert parts == [f"part-0000{n}.parquet" for n in range(3)]
+    assert read_table(tmp_path / "out", "notes").column("note_id").to_pylist() == [str(i) for i in range(7)]
+    assert summary.by_assertion == {"absent": 7} and summary.by_label == {"CONDITION": 7}
+
+
+def test_an_interrupted_partition_leaves_no_part(tmp_path: Path, nlp: Language) -> None:
+    def notes():
+        yield Note("1", "No fever.")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        batch.run(notes(), nlp=nlp, output=batch.prepare_output(tmp_path / "out"))
+    assert [p for p in (tmp_path / "out").rglob("*") if p.is_file()] == []
+
+
+def test_columns_and_keep(tmp_path: Path) -> None:
+    table = tmp_path / "notes.csv"
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [["hadm", "body_of_note", "ward"], ["007", "No fever.", "A"], ["NA", "Cough.\n\nRash.", ""]]
+        )
+    code, _, _ = run(
+        "extract",
+        table,
+        "-o",
+        tmp_path / "out",
+        "--id-column",
+        "hadm",
+        "--text-column",
+        "body_of_note",
+        "--keep",
+        "ward",
+    )
+    assert code == 0
+    rows = read_table(tmp_path / "out", "notes")
+    assert rows.column_names == ["note_id", "ward", *[c.name for c in schema.NOTES[1:]]]
+    assert rows.select(["note_id", "ward"]).to_pylist() == [
+        {"note_id": "007", "ward": "A"},
+        {"note_id": "NA", "ward": ""},
+    ]
+
+
+def test_own_terms_and_rules(notes: Path, tmp_path: Path) -> None:
+    terms = tmp_path / "mine.csv"
+    terms.write_text("term,label,code\nwheezing,CONDITION,W1\nhas fever,OBSERVATION,F1\n")
+    rules = tmp_path / "rules.tsv"
+    rules.write_text("id\taxis\tvalue\tdirection\tscope\tstops\tlabels\tcues\nZ1\tuncertain\t\tbefore\t2\t\t\tand\n")
+    code, _, _ = run("extract", notes, "-o", tmp_path / "out", "--terms", terms, "--rules", rules)
+    assert code == 0
+    rows = {e["text"]: e for e in read_table(tmp_path / "out", "entities").to_pylist()}
+    assert rows["wheezing"]["concept_id"] == "W1" and rows["wheezing"]["source"] == "mine.csv"
+    assert rows["wheezing"]["uncertain"] and rows["wheezing"]["cues"][0]["rule_id"] == "Z1"
+    assert rows["has fever"]["label"] == "OBSERVATION"
+
+
+def test_usage_errors(notes: Path, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/x").touch()
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n1,2\n")
+    terms = tmp_path / "terms.csv"
+    terms.write_text("word,label\nx,DRUG\n")
+    cases = [
+        (["extract", tmp_path / "missing.csv", "-o", tmp_path / "o"], "missing.csv"),
+        (["extract", tmp_path / "nothing", "-o", tmp_path / "o"], "nothing"),
+        (["extract", table, "-o", tmp_path / "o", "--text-column", "note"], "note"),
+        (["extract", notes, "-o", tmp_path / "full"], "--overwrite"),
+        (["extract", notes, "-o", table], "not a folder"),
+        (["extract", notes, "-o", "/proc/nowhere/out"], "cannot be written"),
+        (["extract", notes, "-o", tmp_path / "o", "--format", "xlsx"], "--format"),
+        (["extract", notes, "-o", tmp_path / "o2", "--pipeline", "no_such"], "no_such"),
+        (["extract", notes, "-o", tmp_path / "o3", "--terms", terms], "no column term"),
+        (["extract", notes, "-o", tmp_path / "o4", "--rules", tmp_path / "r.tsv"], "no such file"),
+        (["show", tmp_path / "missing.txt"], "missing.txt"),
+        (["show", table, "--id", "nope"], "nope"),
+        (["evaluate", "no_such_corpus"], "no_such_corpus"),
+        (["sample", tmp_path / "nothing"], "entities"),
+    ]
+    for arguments, message in cases:
+        code, _, err = run(*arguments)
+        assert code == 2 and message in err, (arguments, code, err)
+
+
+def test_overwrite_removes_only_its_own_tables(notes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("extract", notes, "-o", out, "--format", "csv")[0] == 0
+    (out / "my_notebook.ipynb").touch()
+    assert run("extract", notes, "-o", out)[0] == 2
+    assert run("extract", notes, "-o", out, "--overwrite")[0] == 0
+    assert (out / "my_notebook.ipynb").exists()
+    assert [p.name for p in (out / "entities").iterdir()] == ["part-00000.parquet"]
+
+
+def test_show(notes: Path, tmp_path: Path) -> None:
+    code, out, _ = run("show", notes / "a.txt")
+    assert code == 0 and "chest pain" in out and "condition·absent" in out
+    code, _, _ = run("show", notes / "a.txt", "--html", tmp_path / "a.html")
+    page = (tmp_path / "a.html").read_text("utf-8")
+    assert code == 0 and '<mark tabindex="0" class="absent"' in page and "Denies" in page
+    assert "http" not in page and "<script" not in page
+    result = CLI.invoke(app, ["show", "-"], input="Has <b>fever</b>\n")
+    assert result.exit_code == 0 and "<b>" in result.stdout
+
+
+def test_page_escapes_the_note(nlp: Language) -> None:
+    from clinspan.display import Notebook, to_html
+
+    doc = nlp("PLAN: <script>alert(1)</script> & \"fever\" in 'patient'")
+    html = to_html(doc)
+    assert "<script" not in html and "&lt;script&gt;" in html and "&amp;" in html
+    assert html in Notebook(doc)._repr_html_() and "fever" not in repr(Notebook(doc))
+
+
+def test_version_and_info() -> None:
+    assert run("--version") == (0, f"clinspan {clinspan.__version__}\n", "")
+    code, out, _ = run("info")
+    assert code == 0
+    for word in ("spacy", "en_clinspan", "CONDITION", "context rules", "terms", "models"):
+        assert word in out
+
+
+@pytest.mark.parametrize("command", ["", "extract", "show", "info", "evaluate", "sample"])
+def test_help(command: str) -> None:
+    code, out, _ = run(*([command] if command else []), "--help")
+    assert code == 0 and len(out) > 200
+
+
+def test_sample_and_precision(notes: Path, tmp_path: Path) -> None:
+    run("extract", notes, "-o", tmp_path / "out", "--snippet", 20)
+    code, _, err = run("sample", tmp_path / "out", "--n", 4, "--by", "label,assertion", "-o", tmp_path / "s.csv")
+    assert code == 0 and "4" in err
+    rows = list(csv.DictReader((tmp_path / "s.csv").open(newline="")))
+    assert {r["assertion"] for r in rows} == {"absent", "present"} and all(
+        r["snippet"] and not r["verdict"] for r in rows
+    )
+    assert sample_rows(tmp_path / "out", n=4) == sample_rows(tmp_path / "out", n=4)
+    with pytest.raises(ValueError, match="colour"):
+        sample_rows(tmp_path / "out", n=4, by=["colour"])
+    for row, verdict in zip(rows, ["1", "no", "yes", ""]):
+        row["verdict"] = verdict
+    with (tmp_path / "filled.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    result = precision(tmp_path / "filled.csv")[("all",)]
+    assert (result.judged, result.right) == (3, 2)
+    assert result.low == pytest.approx(0.2077, abs=1e-3) and result.high == pytest.approx(0.9385, abs=1e-3)
+    code, out, _ = run("sample", "--verdicts", tmp_path / "filled.csv")
+    assert code == 0 and "0.667" in out
+    (tmp_path / "wrong.csv").write_text("label,verdict\nDRUG,perhaps\n")
+    assert run("sample", "--verdicts", tmp_path / "wrong.csv")[0] == 2
+
+
+def test_evaluate_on_the_demo_notes() -> None:
+    code, out, _ = run("evaluate", "demo", "--split", "all")
+    micro = next(line for line in out.splitlines() if line.startswith("micro"))
+    assert code == 0 and float(micro.split()[5]) > 0.85
+    code, out, _ = run("evaluate", "demo", "--split", "all", "--gold-entities")
+    negated = next(line for line in out.splitlines() if line.startswith("negated"))
+    assert code == 0 and float(negated.split()[-1]) > 0.9
