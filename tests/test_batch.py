@@ -249,7 +249,8 @@ def test_sample_and_precision(notes: Path, tmp_path: Path) -> None:
     run("extract", notes, "-o", tmp_path / "out", "--snippet", 20)
     code, _, err = run("sample", tmp_path / "out", "--n", 4, "--by", "label,assertion", "-o", tmp_path / "s.csv")
     assert code == 0 and "4" in err
-    rows = list(csv.DictReader((tmp_path / "s.csv").open(newline="")))
+    with (tmp_path / "s.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
     assert {r["assertion"] for r in rows} == {"absent", "present"} and all(
         r["snippet"] and not r["verdict"] for r in rows
     )
