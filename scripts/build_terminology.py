@@ -240,17 +240,21 @@ def corpus_names(data: Path, *, least: int, purity: float) -> Iterator[tuple[str
     # how often each of those forms stands in the texts at all, by the labels that the text's corpus marks
     index = TermIndex.build_symbols((form, i) for i, form in enumerate(marked))
     forms = list(marked)
+    read: dict[str, tuple[tuple[tuple[int, ...], ...], ...] | None] = {}
     seen: dict[tuple[tuple[str, ...], str], int] = Counter()
     for document, labels in documents:
         words = words_and_spaces(document.text)[0]
         for start in range(len(words)):
             nodes: tuple[int, ...] = (0,)
             for place in range(start, min(start + 8, len(words))):
-                after = index.step(nodes, words[place])
-                if after is None:
+                if words[place] not in read:
+                    read[words[place]] = index.read(words[place])
+                how = read[words[place]]
+                if how is None:
                     if place == start:
                         break
                     continue
+                after = index.step(nodes, how)
                 if not after:
                     break
                 nodes = after

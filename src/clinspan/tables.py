@@ -17,11 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
-from spacy.attrs import SENT_START
 
 from clinspan import schema
 from clinspan.attributes import ENTITIES, KEY
 from clinspan.components.sections import SECTIONS, TITLES
+from clinspan.components.tokenizer import sentence_starts
 from clinspan.schema import Column
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class EntityRows(Rows):
         entities = doc.spans.get(ENTITIES)
         if not entities:
             return 0
-        bounds = np.flatnonzero(doc.to_array([SENT_START]) == 1).tolist()
+        bounds = sentence_starts(doc)
         user_data = doc.user_data
         nothing: dict[str, Any] = {}
         rows = []

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spacy.attrs import ORTH
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from clinspan.attributes import KEY
 from clinspan.components import Stateless
 from clinspan.components.terms import TERMS, USER_TERMS
+from clinspan.components.tokenizer import token_table
 
 ABBREVIATIONS = "abbreviations"
 DEFINITIONS = "clinspan.abbreviations"
@@ -30,7 +30,7 @@ class Abbreviations(Stateless):
 
     def __call__(self, doc: Doc) -> Doc:
         open_, close = doc.vocab.strings["("], doc.vocab.strings[")"]
-        keys: list[int] = doc.to_array([ORTH]).tolist() if len(doc) else []
+        keys, _ = token_table(doc)
         if open_ not in keys:
             return doc
         pairs = definitions(doc, keys, open_, close)

@@ -29,8 +29,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from spacy.attrs import IDX, ORTH, SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -38,6 +36,7 @@ from clinspan import schema
 from clinspan.attributes import ENTITIES, values_of
 from clinspan.components import resource_rows
 from clinspan.components.sections import TITLES, group_at, section_of
+from clinspan.components.tokenizer import sentence_starts, token_table
 from clinspan.matching import Matcher, TermIndex
 
 DIRECTIONS = ("before", "after", "answer", "both", "attached", "self", "pseudo", "termination")
@@ -85,10 +84,19 @@ SECTION_DEFAULTS: dict[str, SectionDefault] = {
 }
 
 
+class _Effect(NamedTuple):
+    """What a cue's rules do, worked out once: the axes they end, and those they begin a scope on."""
+
+    direction: str  # of the first rule
+    ends: tuple[str, ...]
+    before: tuple[tuple[str, tuple[Rule, ...]], ...]
+    after: tuple[tuple[str, tuple[Rule, ...]], ...]
+
+
 class _Cue(NamedTuple):
     start: int
     end: int
-    rules: tuple[Rule, ...]
+    effect: _Effect
 
 
 class _Active(NamedTuple):
@@ -188,7 +196,7 @@ class Context:
             else:
                 names += [(cue, number) for cue in rule.cues]
         self._matcher = Matcher(TermIndex.build(names))
-        self._by_ids: dict[tuple[int, ...], tuple[Rule, ...]] = {}
+        self._effects: dict[tuple[int, ...], _Effect] = {}
 
     # --- judging ---
 
@@ -196,13 +204,9 @@ class Context:
         entities = doc.spans.get(ENTITIES, ())
         if not len(entities):
             return doc
-        table = doc.to_array([ORTH, IDX, SENT_START])
-        keys: list[int] = table[:, 0].tolist()
-        offsets: list[int] = table[:, 1].tolist()
+        keys, offsets = token_table(doc)
         strings = doc.vocab.strings
-        bounds = np.flatnonzero(table[:, 2] == 1).tolist()
-        if not bounds or bounds[0]:
-            bounds.insert(0, 0)
+        bounds = sentence_starts(doc)
         spans = [(span.start, span.end, span.label_) for span in entities]
         heads = _heads(doc, entities, spans)
         where = section_of(doc)
@@ -298,7 +302,7 @@ class Context:
             mine = order[first_e:e]
             if carried and strings[keys[begin]] not in _BULLETS and not strings[keys[begin]].isdigit():
                 carried = {}
-            if not here and not carried:
+            if not carried and not any(cue.effect.before or cue.effect.after for cue in here):
                 continue
             active = self._sweep(strings, keys, here, mine, entities, out, carried)
             if mine:
@@ -319,35 +323,44 @@ class Context:
         self._matcher.strings = strings
         taken = {token for start, end, _ in entities for token in range(start, end)}
         matches = [
-            (start, end, self._by_ids.get(ids) or self._rules_of(ids))
+            (start, end, self._effects.get(ids) or self._effect(ids))
             for start, end, ids in self._matcher.all(keys)
             if start not in taken and (end - start == 1 or end - 1 not in taken)
         ]
         pseudo: dict[int, tuple[int, int]] = {}  # by token: the longest pseudo-cue over it
-        for start, end, rules in matches:
-            if rules[0].direction == "pseudo":
+        for start, end, effect in matches:
+            if effect.direction == "pseudo":
                 for token in range(start, end):
                     known = pseudo.get(token)
                     if known is None or end - start > known[1] - known[0]:
                         pseudo[token] = (start, end)
         found: list[_Cue] = []
         last = 0
-        for start, end, rules in matches:
+        for start, end, effect in matches:
             if start < last:
                 continue
-            if pseudo and rules[0].direction != "pseudo":
+            if pseudo and effect.direction != "pseudo":
                 over = pseudo.get(start) or pseudo.get(end - 1)
                 if over and over[1] - over[0] >= end - start:
                     continue
-            if rules[0].direction == "answer" and not _closes(strings, keys, end):
+            if effect.direction == "answer" and not _closes(strings, keys, end):
                 continue
-            found.append(_Cue(start, end, rules))
+            found.append(_Cue(start, end, effect))
             last = end
         return found
 
-    def _rules_of(self, ids: tuple[int, ...]) -> tuple[Rule, ...]:
-        rules = self._by_ids[ids] = tuple(self.rules[i] for i in ids)
-        return rules
+    def _effect(self, ids: tuple[int, ...]) -> _Effect:
+        rules = [self.rules[i] for i in ids]
+        ends = dict.fromkeys(axis for rule in rules if rule.direction == "termination" for axis in rule.axes)
+        begins: list[dict[str, list[Rule]]] = [{}, {}]
+        for rule in rules:
+            for side, directions in enumerate((_FORWARDS, _BACKWARDS)):
+                if rule.direction in directions:
+                    for axis in rule.axes:
+                        begins[side].setdefault(axis, []).append(rule)
+        before, after = (tuple((axis, tuple(rules)) for axis, rules in side.items()) for side in begins)
+        effect = self._effects[ids] = _Effect(rules[0].direction, tuple(ends), before, after)
+        return effect
 
     def _attached_to(self, strings: Any, keys: Sequence[int], offsets: Sequence[int], start: int) -> Rule | None:
         """The rule of a sign written onto the token ``start``: "-fever"."""
@@ -384,7 +397,7 @@ class Context:
         for k in mine:
             start, end, label = entities[k]
             while c < len(cues) and cues[c].end <= start:
-                _step(strings, keys, active, cues[c], _FORWARDS, forwards=True)
+                _step(strings, keys, active, cues[c], cues[c].effect.before, forwards=True)
                 c += 1
             if label in _NOT_JUDGED:
                 continue
@@ -412,9 +425,8 @@ class Context:
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
                         listed[axis] = (cue, label, end)
                         break
-        while c < len(cues):
-            _step(strings, keys, active, cues[c], _FORWARDS, forwards=True)
-            c += 1
+        for cue in cues[c:]:
+            _step(strings, keys, active, cue, cue.effect.before, forwards=True)
         return active
 
     @staticmethod
@@ -427,7 +439,7 @@ class Context:
         out: list[list[Judgement]],
     ) -> None:
         """Cues after entities, right to left."""
-        if not any(r.direction in _BACKWARDS for cue in cues for r in cue.rules):
+        if not any(cue.effect.after for cue in cues):
             return
         active: dict[str, _Active] = {}
         flagged: dict[str, tuple[_Cue, int]] = {}  # by axis: the cue and the start of the entity it was given to last
@@ -435,7 +447,7 @@ class Context:
         for k in reversed(mine):
             start, end, label = entities[k]
             while c >= 0 and cues[c].start >= end:
-                _step(strings, keys, active, cues[c], _BACKWARDS, forwards=False)
+                _step(strings, keys, active, cues[c], cues[c].effect.after, forwards=False)
                 c -= 1
             if label in _NOT_JUDGED:
                 continue
@@ -494,24 +506,19 @@ def _step(
     keys: Sequence[int],
     active: dict[str, _Active],
     cue: _Cue,
-    directions: tuple[str, ...],
+    begins: tuple[tuple[str, tuple[Rule, ...]], ...],
     *,
     forwards: bool,
 ) -> None:
     """Take one cue into the scopes in force: a termination ends some, a cue begins its own."""
-    began: dict[str, list[Rule]] = {}
-    for rule in cue.rules:
-        if rule.direction == "termination":
-            for axis in rule.axes:
-                held = active.get(axis)
-                # "Denies: fever": a colon right behind the cue does not end it
-                if held and not (forwards and held.cue.end == cue.start and strings[keys[cue.start]] in (":", "-")):
-                    del active[axis]
-        elif rule.direction in directions:
-            for axis in rule.axes:
-                began.setdefault(axis, []).append(rule)
-    for axis, rules in began.items():
-        active[axis] = _Active(cue, tuple(rules))
+    if active:
+        for axis in cue.effect.ends:
+            held = active.get(axis)
+            # "Denies: fever": a colon right behind the cue does not end it
+            if held and not (forwards and held.cue.end == cue.start and strings[keys[cue.start]] in (":", "-")):
+                del active[axis]
+    for axis, rules in begins:
+        active[axis] = _Active(cue, rules)
 
 
 def _in_scope(strings: Any, keys: Sequence[int], low: int, high: int, rule: Rule) -> bool:

@@ -13,15 +13,14 @@ of both is the group.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-from spacy.attrs import IDX, ORTH, SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from clinspan.components import Stateless, resource_rows
+from clinspan.components.tokenizer import sentence_starts, token_table
 from clinspan.matching import Match, Matcher, TermIndex
 
 TITLES = "section_titles"
@@ -82,7 +81,7 @@ class Sections(Stateless):
 
     def __call__(self, doc: Doc) -> Doc:
         found = self.headers(doc) if len(doc) else []
-        keys: list[int] = doc.to_array([ORTH]).tolist() if found else []
+        keys, _ = token_table(doc)
         titles, bodies = [], []
         for k, header in enumerate(found):
             end = found[k + 1].start if k + 1 < len(found) else len(doc)
@@ -96,9 +95,8 @@ class Sections(Stateless):
 
     def headers(self, doc: Doc) -> list[Header]:
         """The headers of sections, in order (subheadings are not among them)."""
-        table = doc.to_array([ORTH, IDX, SENT_START])
-        keys: list[int] = table[:, 0].tolist()
-        starts = np.flatnonzero(table[:, 2] == 1).tolist()
+        keys, _ = token_table(doc)
+        starts = sentence_starts(doc)
         sentence = set(starts)
         strings = self._matcher.strings = doc.vocab.strings
         found: dict[int, Header] = {}
@@ -109,9 +107,11 @@ class Sections(Stateless):
             if header is not None:
                 found[start] = header
         colon = strings[":"]
-        for at in [i for i, key in enumerate(keys) if key == colon]:
+        for at in _places(keys, colon):
             for start in range(max(0, at - _LONGEST_HEADER), at):
-                match = self._matcher.at(keys, start) if start not in sentence else None
+                if start in sentence or not strings[keys[start]][0].isupper():
+                    continue
+                match = self._matcher.at(keys, start)
                 if match and match.end == at:
                     header = self._header(strings, keys, match, sentence)
                     if header is not None:
@@ -242,6 +242,17 @@ def _paragraph_end(strings: Any, keys: Sequence[int], header: Header, end: int) 
 
 
 _JOINING = frozenset("of the and or on at in for with to by from a an his her their this per no is was".split())
+
+
+def _places(keys: list[int], wanted: int) -> Iterator[int]:
+    """Where a token key stands, in order."""
+    place = -1
+    while True:
+        try:
+            place = keys.index(wanted, place + 1)
+        except ValueError:
+            return
+        yield place
 
 
 def section_of(doc: Doc) -> tuple[list[int], list[str | None]]:

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from spacy.attrs import IDX, ORTH, SENT_START
+from spacy.attrs import SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from clinspan.components import Stateless
+from clinspan.components.tokenizer import token_table
 
 _PLAIN, _NEWLINE, _BLANK_LINE, _STOP, _DOTTED = range(5)
 _TERMINAL = frozenset([".", "!", "?", "...", "\u2026", "?!", "!!", "??"])
@@ -64,8 +65,7 @@ class Sentences(Stateless):
         if not len(doc):
             return doc
         flags = np.full(len(doc), -1, dtype=np.int64)
-        table = doc.to_array([ORTH, IDX])
-        flags[self.starts(doc, table[:, 0].tolist(), table[:, 1].tolist())] = 1
+        flags[self.starts(doc, *token_table(doc))] = 1
         doc.from_array([SENT_START], flags.astype(np.uint64).reshape(-1, 1))
         return doc
 

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spacy.attrs import IDX, ORTH
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
@@ -26,6 +25,7 @@ from clinspan import schema
 from clinspan.attributes import KEY
 from clinspan.components import resource_rows
 from clinspan.components.sections import group_at, section_of
+from clinspan.components.tokenizer import token_table
 from clinspan.matching import Matcher, TermIndex
 
 TERMS = "terms"
@@ -167,9 +167,7 @@ class Terms:
     # --- matching ---
 
     def __call__(self, doc: Doc) -> Doc:
-        table = doc.to_array([ORTH, IDX])
-        keys: list[int] = table[:, 0].tolist() if len(doc) else []
-        offsets: list[int] = table[:, 1].tolist() if len(doc) else []
+        keys, offsets = token_table(doc)
         for group, dictionaries in ((TERMS, [self._bundled] if self._bundled else []), (USER_TERMS, self._user)):
             spans = []
             for dictionary in dictionaries:

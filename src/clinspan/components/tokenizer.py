@@ -10,10 +10,12 @@ reproduce the text: ``doc.text == text``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable
 
+import numpy as np
 import spacy
-from spacy.attrs import ORTH
+from spacy.attrs import IDX, ORTH, SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
@@ -156,6 +158,27 @@ def create_max_length(characters: int = 100_000_000) -> Callable[[Language], Lan
     return set_max_length
 
 
-def orths(doc: Doc) -> Sequence[int]:
-    """The token keys of a Doc, for the matching engine."""
-    return doc.to_array([ORTH]).tolist()  # type: ignore[no-any-return]
+# The token table of the document last asked for: the components ask in turn for the same one.
+_last: tuple[weakref.ref[Doc] | None, list[int], list[int]] = (None, [], [])
+
+
+def token_table(doc: Doc) -> tuple[list[int], list[int]]:
+    """The tokens' keys (spaCy orths) and character offsets, as lists for the matching engine; not to be changed."""
+    global _last
+    known, keys, offsets = _last
+    if known is not None and known() is doc and len(keys) == len(doc):
+        return keys, offsets
+    if not len(doc):
+        return [], []
+    table = doc.to_array([ORTH, IDX])
+    keys, offsets = table[:, 0].tolist(), table[:, 1].tolist()
+    _last = (weakref.ref(doc), keys, offsets)
+    return keys, offsets
+
+
+def sentence_starts(doc: Doc) -> list[int]:
+    """Numbers of the tokens that begin a sentence, the first token among them."""
+    if not len(doc):
+        return []
+    starts: list[int] = np.flatnonzero(doc.to_array([SENT_START]) == 1).tolist()
+    return starts if starts and not starts[0] else [0, *starts]

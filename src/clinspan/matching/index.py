@@ -195,19 +195,37 @@ class TermIndex:
 
     # --- walking ---
 
-    def child(self, node: int, symbol: str) -> int:
-        """The node reached from ``node`` by ``symbol``, or -1."""
-        number = self._symbol(symbol)
-        if number < 0:
-            return -1
+    def child(self, node: int, number: int) -> int:
+        """The node reached from ``node`` by the symbol with that number, or -1."""
         low, high = self._first[node], self._first[node + 1]
         edge = bisect_left(self._edge_symbol, number, low, high)
         return edge + 1 if edge < high and self._edge_symbol[edge] == number else -1
 
-    def _symbol(self, symbol: str) -> int:
-        number = _hash(symbol)
-        place = bisect_left(self._sym_hash, number)
-        return place if place < len(self._sym_hash) and self._sym_hash[place] == number else -1
+    def _number(self, symbol: str) -> int:
+        """The number of a symbol in this index, or -1."""
+        wanted = _hash(symbol)
+        place = bisect_left(self._sym_hash, wanted)
+        return place if place < len(self._sym_hash) and self._sym_hash[place] == wanted else -1
+
+    def read(self, token: str) -> tuple[tuple[tuple[int, ...], ...], ...] | None:
+        """The readings of a written token that this index can follow, each a sequence of sets of symbol numbers.
+
+        None where the token is looked through.
+        """
+        out = []
+        for reading in readings(token):
+            if not reading:
+                return None
+            steps = []
+            for symbol in reading:
+                wider = (symbol, *classes(symbol, self._suffixes))
+                numbers = tuple(n for n in map(self._number, wider) if n >= 0)
+                if not numbers:
+                    break
+                steps.append(numbers)
+            else:
+                out.append(tuple(steps))
+        return tuple(out)
 
     def goes_on(self, node: int) -> bool:
         """Whether some name goes on from ``node``."""
@@ -224,21 +242,19 @@ class TermIndex:
         """The ids filed under exactly the normal form of ``name``."""
         node = 0
         for symbol in symbols(name):
-            node = self.child(node, symbol)
+            number = self._number(symbol)
+            node = self.child(node, number) if number >= 0 else -1
             if node < 0:
                 return ()
         return self.ids_at((node,))
 
-    def step(self, nodes: Iterable[int], token: str) -> tuple[int, ...] | None:
-        """The nodes reached from ``nodes`` by a written token; None where the token is looked through."""
+    def step(self, nodes: Iterable[int], read: tuple[tuple[tuple[int, ...], ...], ...]) -> tuple[int, ...]:
+        """The nodes reached from ``nodes`` by a token, given what :meth:`read` says of it."""
         out: list[int] = []
-        for reading in readings(token):
-            if not reading:
-                return None
+        for reading in read:
             here = list(nodes)
-            for symbol in reading:
-                wider = [symbol, *classes(symbol, self._suffixes)]
-                here = [child for s in wider for node in here if (child := self.child(node, s)) >= 0]
+            for numbers in reading:
+                here = [child for n in numbers for node in here if (child := self.child(node, n)) >= 0]
                 if not here:
                     break
             out.extend(here)
@@ -262,6 +278,7 @@ class Matcher:
     def reset(self) -> None:
         """Forget the remembered transitions."""
         self._states: dict[tuple[int, ...], _State] = {}
+        self._read: dict[int, tuple[tuple[tuple[int, ...], ...], ...] | None] = {}
         self._size = 0
         self.root = self._state((0,))
 
@@ -274,9 +291,13 @@ class Matcher:
     def step(self, state: _State, key: int) -> _State | None:
         """Compute one transition (the automaton calls this once a state and key)."""
         self._size += 1
-        nodes = self.index.step(state.nodes, self.strings[key])
-        if nodes is None:
+        if key in self._read:
+            read = self._read[key]
+        else:
+            read = self._read[key] = self.index.read(self.strings[key])
+        if read is None:
             return state if state is not self.root else None
+        nodes = self.index.step(state.nodes, read) if read else ()
         return self._state(nodes) if nodes else None
 
     def starts(self, keys: Sequence[int]) -> list[tuple[int, _State]]:
