@@ -4,14 +4,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clinspan.matching import IndexFileError, Matcher, TermIndex, readings
 from clinspan.matching.normal import symbols
-
-STRINGS = spacy.blank("en").vocab.strings
 
 
 @pytest.mark.parametrize(
@@ -55,13 +52,9 @@ def test_looked_through(token: str) -> None:
     assert readings(token) == ((),)
 
 
-def keys(words: list[str]) -> list[int]:
-    return [STRINGS.add(word) for word in words]
-
-
 def spans(names: list[str], words: list[str]) -> set[tuple[int, int, int]]:
-    matcher = Matcher(TermIndex.build((name, i) for i, name in enumerate(names)), STRINGS)
-    return {(s, e, i) for s, e, ids in matcher.all(keys(words)) for i in ids}
+    matcher = Matcher(TermIndex.build((name, i) for i, name in enumerate(names)))
+    return {(s, e, i) for s, e, ids in matcher.all(words) for i in ids}
 
 
 @pytest.mark.parametrize(
@@ -114,21 +107,19 @@ def test_agrees_with_the_reference(names: list[str], words: list[str]) -> None:
 
 @given(st.lists(WORD, max_size=30))
 def test_longest_is_leftmost_and_disjoint(words: list[str]) -> None:
-    matcher = Matcher(
-        TermIndex.build((n, i) for i, n in enumerate(["a b", "b c pain", "a", "pain edema", "c"])), STRINGS
-    )
-    chosen = matcher.longest(keys(words))
+    matcher = Matcher(TermIndex.build((n, i) for i, n in enumerate(["a b", "b c pain", "a", "pain edema", "c"])))
+    chosen = matcher.longest(words)
     assert all(a.end <= b.start for a, b in pairwise(chosen))
-    everything = matcher.all(keys(words))
+    everything = matcher.all(words)
     for match in chosen:
         assert match.end == max(e for s, e, _ in everything if s == match.start)
 
 
 def test_memory_is_bounded() -> None:
-    matcher = Matcher(TermIndex.build([("pain", 0)]), STRINGS)
+    matcher = Matcher(TermIndex.build([("pain", 0)]))
     matcher.limit = 10
     for n in range(100):
-        assert matcher.longest(keys([f"w{n}", "pain"])) == [(1, 2, (0,))]
+        assert matcher.longest([f"w{n}", "pain"]) == [(1, 2, (0,))]
     assert matcher._size <= 13
 
 
@@ -143,9 +134,9 @@ def test_file_round_trip(tmp_path: Path) -> None:
     assert opened.payload["names"][-1] == names[-1] and opened.payload["names"][1:3] == names[1:3]
     assert [opened.lookup(name) for name in names[:2]] == [(0,), (1,)]
     assert opened.lookup("chest") == () and len(opened) == len(names)
-    matcher = Matcher(opened, STRINGS)
-    words = keys(["chest", "pain", "lobectomy"])
-    assert matcher.all(words) == Matcher(index, STRINGS).all(words)
+    matcher = Matcher(opened)
+    words = ["chest", "pain", "lobectomy"]
+    assert matcher.all(words) == Matcher(index).all(words)
 
 
 @pytest.mark.parametrize("damage", ["foreign", "empty", "truncated", "longer", "header"])

@@ -20,7 +20,7 @@ from spacy.tokens import Doc
 from clinspan import attributes, schema
 from clinspan.components.context import COLUMNS
 from clinspan.components.entities import set_entities
-from clinspan.components.tokenizer import cut_at, words_and_spaces
+from clinspan.components.tokenizer import cut_at, make_doc, words_and_spaces
 from clinspan.notes import decode, sanitize
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def annotate(nlp: Language, text: str, spans: Iterable[Any]) -> Doc:
     given = [_given(item, number, len(text)) for number, item in enumerate(spans)]
     words, spaces = words_and_spaces(text)
     words, spaces = cut_at(words, spaces, (edge for fragments, _ in given for piece in fragments for edge in piece))
-    doc = Doc(nlp.vocab, words=words, spaces=spaces)
+    doc = make_doc(nlp.vocab, words, spaces)
     for name, component in nlp.pipeline:
         if name in ("sentences", "sections"):
             doc = component(doc)

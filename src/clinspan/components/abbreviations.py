@@ -29,23 +29,22 @@ class Abbreviations(Stateless):
     """The component; :func:`definitions` is the pure function inside."""
 
     def __call__(self, doc: Doc) -> Doc:
-        open_, close = doc.vocab.strings["("], doc.vocab.strings[")"]
-        keys, _ = token_table(doc)
-        if open_ not in keys:
+        words, _ = token_table(doc)
+        if "(" not in words:
             return doc
-        pairs = definitions(doc, keys, open_, close)
+        pairs = definitions(doc, words)
         if not pairs:
             return doc
         doc.user_data[DEFINITIONS] = [[s.start_char, s.end_char, g.start_char, g.end_char] for s, g in pairs]
-        meaning: dict[int, Span | None] = {}
+        meaning: dict[str, Span | None] = {}
         for short, long in pairs:
             if len(short) == 1:
-                meaning.setdefault(keys[short.start], _entity_of(doc, long))
+                meaning.setdefault(words[short.start], _entity_of(doc, long))
         spans, cleared = [], set()
-        for i, key in enumerate(keys):
-            if key not in meaning:
+        for i, word in enumerate(words):
+            if word not in meaning:
                 continue
-            entity = meaning[key]
+            entity = meaning[word]
             cleared.add(i)
             if entity is None:
                 continue
@@ -60,7 +59,7 @@ class Abbreviations(Stateless):
         kept = []
         for span in doc.spans.get(TERMS, ()):
             if span.end - span.start == 1 and span.start in cleared:
-                entity = meaning[keys[span.start]]
+                entity = meaning[words[span.start]]
                 if entity is None or entity.label_ != span.label_:
                     doc.user_data.pop((KEY, span.start_char, span.end_char, span.label_), None)
                 continue
@@ -69,19 +68,19 @@ class Abbreviations(Stateless):
         return doc
 
 
-def definitions(doc: Doc, keys: Sequence[int], open_: int, close: int) -> list[tuple[Span, Span]]:
+def definitions(doc: Doc, words: Sequence[str]) -> list[tuple[Span, Span]]:
     """Pairs (short form, long form) defined with parentheses."""
     from scispacy.abbreviation import filter_matches, find_abbreviation
 
     inside = []
-    for i, key in enumerate(keys):
-        if key == open_:
-            for j in range(i + 1, min(i + 2 + _LONGEST, len(keys))):
-                if keys[j] == close:
+    for i, word in enumerate(words):
+        if word == "(":
+            for j in range(i + 1, min(i + 2 + _LONGEST, len(words))):
+                if words[j] == ")":
                     if j > i + 1:
                         inside.append((0, i + 1, j))
                     break
-                if keys[j] == open_:
+                if words[j] == "(":
                     break
     pairs = []
     for long_candidate, short_candidate in filter_matches(inside, doc):

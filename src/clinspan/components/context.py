@@ -204,14 +204,13 @@ class Context:
         entities = doc.spans.get(ENTITIES, ())
         if not len(entities):
             return doc
-        keys, offsets = token_table(doc)
-        strings = doc.vocab.strings
+        words, offsets = token_table(doc)
         bounds = sentence_starts(doc)
         spans = [(span.start, span.end, span.label_) for span in entities]
         heads = _heads(doc, entities, spans)
         where = section_of(doc)
         titles = {span.label_: span for span in doc.spans.get(TITLES, ())}
-        judged = self.judge(strings, keys, offsets, bounds, heads)
+        judged = self.judge(words, offsets, bounds, heads)
         for (start, end, label), found in zip(spans, judged):
             section = group_at(where, start)
             values: dict[str, Any] = {}
@@ -220,7 +219,7 @@ class Context:
                 if judgement.value == "patient":
                     continue
                 _apply(values, judgement.axis, judgement.value)
-                cues.append(self._evidence(strings, keys, offsets, judgement))
+                cues.append(self._evidence(words, offsets, judgement))
             if section is not None:
                 values["section"] = section
                 default = SECTION_DEFAULTS.get(section)
@@ -244,17 +243,17 @@ class Context:
                 values["cues"] = cues
             if values:
                 last = end - 1
-                stop = offsets[last] + len(strings[keys[last]])
+                stop = offsets[last] + len(words[last])
                 values_of(doc, offsets[start], stop, label).update(values)
         return doc
 
     @staticmethod
-    def _evidence(strings: Any, keys: Sequence[int], offsets: Sequence[int], judgement: Judgement) -> dict[str, Any]:
+    def _evidence(words: Sequence[str], offsets: Sequence[int], judgement: Judgement) -> dict[str, Any]:
         first, last = judgement.start, judgement.end - 1
-        start, end = offsets[first], offsets[last] + len(strings[keys[last]])
+        start, end = offsets[first], offsets[last] + len(words[last])
         text = ""
         for i in range(first, judgement.end):
-            text += " " * (offsets[i] - start - len(text)) + strings[keys[i]]
+            text += " " * (offsets[i] - start - len(text)) + words[i]
         return {
             "axis": judgement.axis,
             "value": judgement.value,
@@ -266,8 +265,7 @@ class Context:
 
     def judge(
         self,
-        strings: Any,
-        keys: Sequence[int],
+        words: Sequence[str],
         offsets: Sequence[int],
         bounds: Sequence[int],
         entities: Sequence[tuple[int, int, str]],
@@ -277,18 +275,18 @@ class Context:
         ``bounds`` are the tokens that begin sentences.
         """
         out: list[list[Judgement]] = [[] for _ in entities]
-        cues = self._cues(strings, keys, entities)
+        cues = self._cues(words, entities)
         for k, (start, end, label) in enumerate(entities):
-            rule = self._attached_to(strings, keys, offsets, start)
+            rule = self._attached_to(words, offsets, start)
             if rule and label in rule.labels:
                 out[k] += [Judgement(axis, rule.value, rule.id, start - 1, start) for axis in rule.axes]
-            rule = self._self.get(strings[keys[start]].lower()) if end == start + 1 else None
+            rule = self._self.get(words[start].lower()) if end == start + 1 else None
             if rule and label in rule.labels:
                 out[k] += [Judgement(axis, rule.value, rule.id, start, end) for axis in rule.axes]
         if not cues:
             return out
         order = sorted(range(len(entities)), key=lambda k: entities[k][0])
-        ends = [*bounds[1:], len(keys)]
+        ends = [*bounds[1:], len(words)]
         e = c = 0
         carried: dict[str, _Active] = {}
         for begin, end in zip(bounds, ends):
@@ -300,31 +298,30 @@ class Context:
                 e += 1
             here = cues[first_c:c]
             mine = order[first_e:e]
-            if carried and strings[keys[begin]] not in _BULLETS and not strings[keys[begin]].isdigit():
+            if carried and words[begin] not in _BULLETS and not words[begin].isdigit():
                 carried = {}
             if not carried and not any(cue.effect.before or cue.effect.after for cue in here):
                 continue
-            active = self._sweep(strings, keys, here, mine, entities, out, carried)
+            active = self._sweep(words, here, mine, entities, out, carried)
             if mine:
-                self._sweep_back(strings, keys, here, mine, entities, out)
+                self._sweep_back(words, here, mine, entities, out)
             last = end - 1
-            while last > begin and strings[keys[last]].isspace():
+            while last > begin and words[last].isspace():
                 last -= 1
-            if strings[keys[last]] == ":":
+            if words[last] == ":":
                 # "Denies:" over a list
                 carried = {axis: held for axis, held in active.items() if held.cue.end in (last, last + 1)}
         return out
 
-    def _cues(self, strings: Any, keys: Sequence[int], entities: Sequence[tuple[int, int, str]]) -> list[_Cue]:
+    def _cues(self, words: Sequence[str], entities: Sequence[tuple[int, int, str]]) -> list[_Cue]:
         """The cues of the text, in order, none overlapping another or an entity's beginning.
 
         A pseudo-cue rules out the cues it overlaps that are not longer ("there is [no change in]").
         """
-        self._matcher.strings = strings
         taken = {token for start, end, _ in entities for token in range(start, end)}
         matches = [
             (start, end, self._effects.get(ids) or self._effect(ids))
-            for start, end, ids in self._matcher.all(keys)
+            for start, end, ids in self._matcher.all(words)
             if start not in taken and (end - start == 1 or end - 1 not in taken)
         ]
         pseudo: dict[int, tuple[int, int]] = {}  # by token: the longest pseudo-cue over it
@@ -343,7 +340,7 @@ class Context:
                 over = pseudo.get(start) or pseudo.get(end - 1)
                 if over and over[1] - over[0] >= end - start:
                     continue
-            if effect.direction == "answer" and not _closes(strings, keys, end):
+            if effect.direction == "answer" and not _closes(words, end):
                 continue
             found.append(_Cue(start, end, effect))
             last = end
@@ -362,16 +359,16 @@ class Context:
         effect = self._effects[ids] = _Effect(rules[0].direction, tuple(ends), before, after)
         return effect
 
-    def _attached_to(self, strings: Any, keys: Sequence[int], offsets: Sequence[int], start: int) -> Rule | None:
+    def _attached_to(self, words: Sequence[str], offsets: Sequence[int], start: int) -> Rule | None:
         """The rule of a sign written onto the token ``start``: "-fever"."""
         if not start:
             return None
-        sign = strings[keys[start - 1]]
+        sign = words[start - 1]
         rule = self._attached.get(sign)
         if rule is None or offsets[start] != offsets[start - 1] + len(sign):
             return None
         if start > 1:
-            before = strings[keys[start - 2]]
+            before = words[start - 2]
             if (
                 offsets[start - 1] == offsets[start - 2] + len(before)
                 and not before.isspace()
@@ -382,8 +379,7 @@ class Context:
 
     @staticmethod
     def _sweep(
-        strings: Any,
-        keys: Sequence[int],
+        words: Sequence[str],
         cues: Sequence[_Cue],
         mine: Sequence[int],
         entities: Sequence[tuple[int, int, str]],
@@ -397,7 +393,7 @@ class Context:
         for k in mine:
             start, end, label = entities[k]
             while c < len(cues) and cues[c].end <= start:
-                _step(strings, keys, active, cues[c], cues[c].effect.before, forwards=True)
+                _step(words, active, cues[c], cues[c].effect.before, forwards=True)
                 c += 1
             if label in _NOT_JUDGED:
                 continue
@@ -406,33 +402,25 @@ class Context:
                     continue
                 cue, rules = held
                 if axis == "negated":
-                    if label == "MEASUREMENT" and _has_result(strings, keys, end):
+                    if label == "MEASUREMENT" and _has_result(words, end):
                         continue
                     before = listed.get(axis)
-                    if before and before[0] is cue and strings[keys[start]].lower() in _AFFIRMING:
+                    if before and before[0] is cue and words[start].lower() in _AFFIRMING:
                         continue
-                    if (
-                        before
-                        and before[0] is cue
-                        and before[1] != label
-                        and not _joined(strings, keys, before[2], start)
-                    ):
+                    if before and before[0] is cue and before[1] != label and not _joined(words, before[2], start):
                         continue
                 for rule in rules:
-                    if label in rule.labels and (
-                        carried.get(axis) is held or _in_scope(strings, keys, cue.end, start, rule)
-                    ):
+                    if label in rule.labels and (carried.get(axis) is held or _in_scope(words, cue.end, start, rule)):
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
                         listed[axis] = (cue, label, end)
                         break
         for cue in cues[c:]:
-            _step(strings, keys, active, cue, cue.effect.before, forwards=True)
+            _step(words, active, cue, cue.effect.before, forwards=True)
         return active
 
     @staticmethod
     def _sweep_back(
-        strings: Any,
-        keys: Sequence[int],
+        words: Sequence[str],
         cues: Sequence[_Cue],
         mine: Sequence[int],
         entities: Sequence[tuple[int, int, str]],
@@ -447,7 +435,7 @@ class Context:
         for k in reversed(mine):
             start, end, label = entities[k]
             while c >= 0 and cues[c].start >= end:
-                _step(strings, keys, active, cues[c], cues[c].effect.after, forwards=False)
+                _step(words, active, cues[c], cues[c].effect.after, forwards=False)
                 c -= 1
             if label in _NOT_JUDGED:
                 continue
@@ -455,10 +443,10 @@ class Context:
                 if any(j.axis == axis for j in out[k]):
                     continue
                 last = flagged.get(axis)
-                if last and last[0] is cue and not _joined(strings, keys, end, last[1]):
+                if last and last[0] is cue and not _joined(words, end, last[1]):
                     continue
                 for rule in rules:
-                    if label in rule.labels and _in_scope(strings, keys, end, cue.start, rule):
+                    if label in rule.labels and _in_scope(words, end, cue.start, rule):
                         flagged[axis] = (cue, start)
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
                         break
@@ -502,8 +490,7 @@ def _parse(text: str) -> list[dict[str, str]]:
 
 
 def _step(
-    strings: Any,
-    keys: Sequence[int],
+    words: Sequence[str],
     active: dict[str, _Active],
     cue: _Cue,
     begins: tuple[tuple[str, tuple[Rule, ...]], ...],
@@ -515,19 +502,19 @@ def _step(
         for axis in cue.effect.ends:
             held = active.get(axis)
             # "Denies: fever": a colon right behind the cue does not end it
-            if held and not (forwards and held.cue.end == cue.start and strings[keys[cue.start]] in (":", "-")):
+            if held and not (forwards and held.cue.end == cue.start and words[cue.start] in (":", "-")):
                 del active[axis]
     for axis, rules in begins:
         active[axis] = _Active(cue, rules)
 
 
-def _in_scope(strings: Any, keys: Sequence[int], low: int, high: int, rule: Rule) -> bool:
+def _in_scope(words: Sequence[str], low: int, high: int, rule: Rule) -> bool:
     """Whether the tokens ``[low, high)`` between cue and entity leave the entity in the rule's scope."""
     if rule.scope and high - low > rule.scope:
         return False
     if rule.stops:
-        for key in keys[low:high]:
-            if strings[key].lower() in rule.stops:
+        for word in words[low:high]:
+            if word.lower() in rule.stops:
                 return False
     return True
 
@@ -540,15 +527,14 @@ _RESULTS = frozenset(
 )
 
 
-def _joined(strings: Any, keys: Sequence[int], low: int, high: int) -> bool:
+def _joined(words: Sequence[str], low: int, high: int) -> bool:
     """Whether nothing but separators stands between two entities: they are items of one list."""
-    return all((word := strings[key]).lower() in _SEPARATORS or word.isspace() for key in keys[low:high])
+    return all(word.lower() in _SEPARATORS or word.isspace() for word in words[low:high])
 
 
-def _has_result(strings: Any, keys: Sequence[int], end: int) -> bool:
+def _has_result(words: Sequence[str], end: int) -> bool:
     """Whether a value or a result follows a measurement: it was done."""
-    for key in keys[end : end + 3]:
-        word = strings[key]
+    for word in words[end : end + 3]:
         if word[:1].isdigit() or word.lower() in _RESULTS:
             return True
         if word not in (":", "=", "of", "<", ">", "(") and not word.isspace():
@@ -556,11 +542,11 @@ def _has_result(strings: Any, keys: Sequence[int], end: int) -> bool:
     return False
 
 
-def _closes(strings: Any, keys: Sequence[int], end: int) -> bool:
+def _closes(words: Sequence[str], end: int) -> bool:
     """Whether a clause ends at token ``end``: punctuation, a line's end, or the text's."""
-    if end >= len(keys):
+    if end >= len(words):
         return True
-    word = strings[keys[end]]
+    word = words[end]
     return word in (",", ";", ".", ")", "]", "|", "/") or ("\n" in word)
 
 

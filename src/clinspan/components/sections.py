@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -81,12 +81,12 @@ class Sections(Stateless):
 
     def __call__(self, doc: Doc) -> Doc:
         found = self.headers(doc) if len(doc) else []
-        keys, _ = token_table(doc)
+        words, _ = token_table(doc)
         titles, bodies = [], []
         for k, header in enumerate(found):
             end = found[k + 1].start if k + 1 < len(found) else len(doc)
             if header.group in _PARAGRAPHS:
-                end = _paragraph_end(doc.vocab.strings, keys, header, end)
+                end = _paragraph_end(words, header, end)
             titles.append(Span(doc, header.start, header.end, label=header.group))
             bodies.append(Span(doc, header.start, end, label=header.group))
         doc.spans[TITLES] = titles
@@ -95,25 +95,23 @@ class Sections(Stateless):
 
     def headers(self, doc: Doc) -> list[Header]:
         """The headers of sections, in order (subheadings are not among them)."""
-        keys, _ = token_table(doc)
+        words, _ = token_table(doc)
         starts = sentence_starts(doc)
         sentence = set(starts)
-        strings = self._matcher.strings = doc.vocab.strings
         found: dict[int, Header] = {}
         for start in starts:
-            match = self._matcher.at(keys, start)
-            header = self._header(strings, keys, match, sentence) if match else None
-            header = header or self._unknown(strings, keys, start)
+            match = self._matcher.at(words, start)
+            header = self._header(words, match, sentence) if match else None
+            header = header or self._unknown(words, start)
             if header is not None:
                 found[start] = header
-        colon = strings[":"]
-        for at in _places(keys, colon):
+        for at in _places(words, ":"):
             for start in range(max(0, at - _LONGEST_HEADER), at):
-                if start in sentence or not strings[keys[start]][0].isupper():
+                if start in sentence or not words[start][0].isupper():
                     continue
-                match = self._matcher.at(keys, start)
+                match = self._matcher.at(words, start)
                 if match and match.end == at:
-                    header = self._header(strings, keys, match, sentence)
+                    header = self._header(words, match, sentence)
                     if header is not None:
                         found[start] = header
                     break
@@ -125,7 +123,7 @@ class Sections(Stateless):
                 continue
             if header.group == _SUBHEADING or (header.group == "other" and group in _WITH_SUBHEADINGS):
                 continue
-            if header.group == "other" and group == "family_history" and strings[keys[start]].lower() in _RELATIVES:
+            if header.group == "other" and group == "family_history" and words[start].lower() in _RELATIVES:
                 continue
             if header.group == "vital_signs" and group == "physical_exam":
                 continue
@@ -133,10 +131,10 @@ class Sections(Stateless):
             out.append(header)
         return out
 
-    def _header(self, strings: Any, keys: Sequence[int], match: Match, sentence: set[int]) -> Header | None:
+    def _header(self, words: Sequence[str], match: Match, sentence: set[int]) -> Header | None:
         start, end = match.start, match.end
-        written = [w for w in (strings[k] for k in keys[start:end]) if not w.isspace()]
-        if any("\n" in strings[k] for k in keys[start:end]):
+        written = [w for w in words[start:end] if not w.isspace()]
+        if any("\n" in w for w in words[start:end]):
             return None
         joined = "".join(written)
         titles = [
@@ -146,12 +144,12 @@ class Sections(Stateless):
             return None
         title = titles[0]
         upper = joined.isupper()
-        total = len(keys)
-        nxt = strings[keys[end]] if end < total else "\n"
+        total = len(words)
+        nxt = words[end] if end < total else "\n"
         at_start = start in sentence
         if nxt.isspace() and "\n" not in nxt and end + 1 < total:
             end_of_title = end + 1
-            nxt = strings[keys[end_of_title]]
+            nxt = words[end_of_title]
         else:
             end_of_title = end
         line_end = nxt.isspace()
@@ -159,7 +157,7 @@ class Sections(Stateless):
             # within a line: capitalised, a colon right behind it, and not in the middle of a phrase
             if nxt != ":" or not written[0][0].isupper() or title.group == _SUBHEADING:
                 return None
-            before = strings[keys[start - 1]] if start else ""
+            before = words[start - 1] if start else ""
             if before[-1:].isalpha() and before.lower() in _JOINING:
                 return None
             return Header(start, end, title.group, end_of_title + 1)
@@ -170,67 +168,67 @@ class Sections(Stateless):
         if nxt in (",", "-", "--", "\u2013", "\u2014", "=", "->") and upper and len(joined) > 2:
             return Header(start, end, title.group, end_of_title + 1)
         # "MEDICATIONS ON ADMISSION:", "Medications (at home):"
-        colon = self._colon(strings, keys, end, 6)
+        colon = self._colon(words, end, 6)
         if colon and (written[0][0].isupper()):
-            between = [strings[k] for k in keys[end:colon]]
+            between = words[end:colon]
             if upper and all(not w[0].isalpha() or w.isupper() for w in between):
                 return Header(start, colon, title.group, colon + 1)
             if not upper and all(
                 not w[0].isalpha() or w[0].isupper() or w in _JOINING or "(" in between for w in between
             ):
                 return Header(start, colon, title.group, colon + 1)
-        if title.open and (not start or "\n" in strings[keys[start - 1]]):
+        if title.open and (not start or "\n" in words[start - 1]):
             return Header(start, end, title.group, end)
         if upper and not title.strict and len(joined) > 3 and not nxt.isupper() and nxt[0].isalnum() and not colon:
             return Header(start, end, title.group, end)
         return None
 
     @staticmethod
-    def _colon(strings: Any, keys: Sequence[int], place: int, reach: int) -> int:
+    def _colon(words: Sequence[str], place: int, reach: int) -> int:
         """The token of the colon that ends a header within ``reach`` tokens on this line, or 0."""
-        for at in range(place, min(place + reach, len(keys))):
-            word = strings[keys[at]]
+        for at in range(place, min(place + reach, len(words))):
+            word = words[at]
             if word == ":":
                 return at
             if "\n" in word or word in (".", ",", ";"):
                 return 0
         return 0
 
-    def _unknown(self, strings: Any, keys: Sequence[int], start: int) -> Header | None:
+    def _unknown(self, words: Sequence[str], start: int) -> Header | None:
         """A header in capitals that is no known title."""
-        first = strings[keys[start]]
+        first = words[start]
         if not (first.isupper() and len(first) > 1):
             return None
-        words = 0
-        for at in range(start, min(start + _LONGEST_HEADER * 2, len(keys))):
-            word = strings[keys[at]]
+        capitals = 0  # words in capitals so far
+        for at in range(start, min(start + _LONGEST_HEADER * 2, len(words))):
+            word = words[at]
             if word == ":" or (word.isspace() and "\n" in word):
-                letters = sum(len(strings[k]) for k in keys[start:at])
+                letters = sum(map(len, words[start:at]))
                 if word == ":":
                     return Header(start, at, "other", at + 1) if letters > 3 else None
-                return Header(start, at, "other", at) if words > 1 and letters > 8 else None
-            if word == "," and at + 1 < len(keys) and words and strings[keys[at + 1]][:1].isalnum():
+                return Header(start, at, "other", at) if capitals > 1 and letters > 8 else None
+            if word == "," and at + 1 < len(words) and capitals and words[at + 1][:1].isalnum():
                 # "REFERRAL INDICATION,1. …" or "…,The patient": no space after the comma
-                after = strings[keys[at + 1]]
-                if words > 1 and (after[0].isdigit() or (after[0].isupper() and after[1:2].islower())):
+                after = words[at + 1]
+                if capitals > 1 and (after[0].isdigit() or (after[0].isupper() and after[1:2].islower())):
                     return Header(start, at, "other", at + 1)
                 return None
             if word[0].isalpha():
                 if not word.isupper():
                     return None
-                words += 1
+                capitals += 1
             elif word not in ("/", "&", "-", "(", ")", "#", "\u2013") and not word.isspace():
                 return None
-            if words > _LONGEST_HEADER:
+            if capitals > _LONGEST_HEADER:
                 return None
         return None
 
 
-def _paragraph_end(strings: Any, keys: Sequence[int], header: Header, end: int) -> int:
+def _paragraph_end(words: Sequence[str], header: Header, end: int) -> int:
     """Where the section ends if its header is inline, or its group short: at the first blank line."""
     first = True
     for i in range(header.body, end):
-        word = strings[keys[i]]
+        word = words[i]
         if word.isspace() and "\n" in word:
             if first and header.group not in _SHORT:
                 return end
@@ -244,12 +242,12 @@ def _paragraph_end(strings: Any, keys: Sequence[int], header: Header, end: int) 
 _JOINING = frozenset("of the and or on at in for with to by from a an his her their this per no is was".split())
 
 
-def _places(keys: list[int], wanted: int) -> Iterator[int]:
-    """Where a token key stands, in order."""
+def _places(words: list[str], wanted: str) -> Iterator[int]:
+    """Where a token stands, in order."""
     place = -1
     while True:
         try:
-            place = keys.index(wanted, place + 1)
+            place = words.index(wanted, place + 1)
         except ValueError:
             return
         yield place

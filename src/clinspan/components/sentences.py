@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from spacy.attrs import SENT_START
@@ -65,18 +64,16 @@ class Sentences(Stateless):
         if not len(doc):
             return doc
         flags = np.full(len(doc), -1, dtype=np.int64)
-        flags[self.starts(doc, *token_table(doc))] = 1
+        flags[self.starts(*token_table(doc))] = 1
         doc.from_array([SENT_START], flags.astype(np.uint64).reshape(-1, 1))
         return doc
 
-    def starts(self, doc: Doc, keys: Sequence[int], offsets: Sequence[int]) -> list[int]:
+    def starts(self, words: Sequence[str], offsets: Sequence[int]) -> list[int]:
         """Numbers of the tokens that begin a sentence, ascending; token 0 is always one."""
-        strings = doc.vocab.strings
-        self._class.strings = strings
         if len(self._class) > 400_000:
             self._class.clear()
-        total = len(keys)
-        hits = [(i, c) for i, c in enumerate(map(self._class.__getitem__, keys)) if c]
+        total = len(words)
+        hits = [(i, c) for i, c in enumerate(map(self._class.__getitem__, words)) if c]
         starts = [0]
         width = -1.0
         line_start = 0  # first token of the current line
@@ -85,28 +82,24 @@ class Sentences(Stateless):
             if after >= total:
                 break
             if kind == _STOP:
-                if i > 2 and strings[keys[i - 1]].isdigit() and strings[keys[i - 2]] in (",", ":"):
+                if i > 2 and words[i - 1].isdigit() and words[i - 2] in (",", ":"):
                     # "DIAGNOSES,1." and "PLAN:1.": the number begins an item
-                    title = strings[keys[i - 3]]
+                    title = words[i - 3]
                     if title.isupper() and len(title) > 2 and offsets[i - 1] == offsets[i - 2] + 1:
                         starts.append(i - 1)
                         continue
-                if self._stops(strings, keys, offsets, i, starts, line_start):
+                if self._stops(words, offsets, i, starts, line_start):
                     j = after
-                    while (
-                        j < total
-                        and strings[keys[j]] in _CLOSERS
-                        and offsets[j] == offsets[j - 1] + len(strings[keys[j - 1]])
-                    ):
+                    while j < total and words[j] in _CLOSERS and offsets[j] == offsets[j - 1] + len(words[j - 1]):
                         j += 1
                     if j < total:
                         starts.append(j)
                 continue
             if kind == _DOTTED:
                 j = after
-                while j < total - 1 and strings[keys[j]].isspace():
+                while j < total - 1 and words[j].isspace():
                     j += 1
-                if strings[keys[j]] in _BEGINS:
+                if words[j] in _BEGINS:
                     starts.append(j)
                 continue
             if kind == _BLANK_LINE:
@@ -115,41 +108,39 @@ class Sentences(Stateless):
                 continue
             if width < 0:
                 width = _wrap_width(offsets, [k for k, kind in hits if kind in (_NEWLINE, _BLANK_LINE)])
-            if self._line_ends(strings, keys, offsets, i, line_start, width):
+            if self._line_ends(words, offsets, i, line_start, width):
                 starts.append(after)
             line_start = after
         out: list[int] = []
         for start in starts:
-            while start < total and start and strings[keys[start]].isspace():
+            while start < total and start and words[start].isspace():
                 start += 1
             if start < total and (not out or start > out[-1]):
                 out.append(start)
         return out
 
     @staticmethod
-    def _stops(
-        strings: Any, keys: Sequence[int], offsets: Sequence[int], i: int, starts: list[int], line_start: int
-    ) -> bool:
+    def _stops(words: Sequence[str], offsets: Sequence[int], i: int, starts: list[int], line_start: int) -> bool:
         """Whether the terminal punctuation at token ``i`` ends a sentence."""
         after = i + 1
-        mark = strings[keys[i]]
-        nxt = strings[keys[after]]
+        mark = words[i]
+        nxt = words[after]
         if nxt in _TERMINAL:
             return False
         spaced = offsets[after] > offsets[i] + len(mark)
-        before = strings[keys[i - 1]] if i else ""
+        before = words[i - 1] if i else ""
         begins = starts[-1]
         closed = after
-        while nxt in _CLOSERS and not spaced and closed + 1 < len(keys):
+        while nxt in _CLOSERS and not spaced and closed + 1 < len(words):
             spaced = offsets[closed + 1] > offsets[closed] + len(nxt)
             closed += 1
-            nxt = strings[keys[closed]]
+            nxt = words[closed]
         while nxt.isspace() or (nxt == "," and mark == "."):  # ". , ," stands for a lost paragraph break
-            if "\n" in nxt or "\r" in nxt or closed + 1 >= len(keys):
+            if "\n" in nxt or "\r" in nxt or closed + 1 >= len(words):
                 return False  # the line end decides
             spaced = True
             closed += 1
-            nxt = strings[keys[closed]]
+            nxt = words[closed]
         first = nxt[0]
         if mark in ("?", "!", "?!", "!!", "??"):
             if mark == "?" and not spaced:
@@ -177,40 +168,38 @@ class Sentences(Stateless):
         # the marker of a numbered item
         if i - 1 in (begins, line_start) and _NUMBERED.match(before):
             return False
-        if i >= 2 and strings[keys[i - 2]] == "(" and i - 2 in (begins, line_start):
+        if i >= 2 and words[i - 2] == "(" and i - 2 in (begins, line_start):
             return False
         low = before.lower()
         if low == "no" and first.isdigit():
             return False
-        if i >= 2 and before.isdigit() and strings[keys[i - 2]] == ":":
+        if i >= 2 and before.isdigit() and words[i - 2] == ":":
             return False
         if low in _MONTHS and first.isdigit():
             return False
-        if low in _UNITS and i >= 2 and strings[keys[i - 2]][-1:].isdigit():
+        if low in _UNITS and i >= 2 and words[i - 2][-1:].isdigit():
             return not first.islower()
         if len(before) == 1 and before.isalpha() and before.isupper() and nxt[0].isalpha():
             # an initial or a genus ("J. Smith", "C. difficile"), unless a unit or grade ("38.5 C.", "vitamin D. The")
-            previous = strings[keys[i - 2]] if i >= 2 else ""
+            previous = words[i - 2] if i >= 2 else ""
             return nxt in _BEGINS or previous[-1:].isdigit() or previous in ("\u00b0", "vitamin", "hepatitis")
         if low in _ABBREVIATED:
             return first.isupper() and len(before) > 2 and low not in ("temp", "approx", "resp", "est", "cont")
         return True
 
     @staticmethod
-    def _line_ends(
-        strings: Any, keys: Sequence[int], offsets: Sequence[int], i: int, line_start: int, width: float
-    ) -> bool:
+    def _line_ends(words: Sequence[str], offsets: Sequence[int], i: int, line_start: int, width: float) -> bool:
         """Whether the line break at token ``i`` ends a sentence."""
-        total = len(keys)
-        nxt = strings[keys[i + 1]]
+        total = len(words)
+        nxt = words[i + 1]
         if nxt.isspace():
             return True
         last = i - 1
-        while last > line_start and strings[keys[last]].isspace():
+        while last > line_start and words[last].isspace():
             last -= 1
-        before = strings[keys[last]] if last >= 0 else ""
+        before = words[last] if last >= 0 else ""
         if before in _CLOSERS and last > line_start:
-            inner = strings[keys[last - 1]]
+            inner = words[last - 1]
             if inner in _TERMINAL:
                 return True
         if before in _TERMINAL or before in (":", ";") or before.isspace():
@@ -222,15 +211,10 @@ class Sentences(Stateless):
         if (
             nxt in ("[", "(", "\u2610", "\u2611")
             and i + 2 < total
-            and strings[keys[i + 2]] in ("]", "x", "X", ")", "1", "2", "+", "-")
+            and words[i + 2] in ("]", "x", "X", ")", "1", "2", "+", "-")
         ):
             return True
-        if (
-            _NUMBERED.match(nxt)
-            and i + 2 < total
-            and strings[keys[i + 2]] in (".", ")")
-            and not (nxt == "I" or len(nxt) > 2)
-        ):
+        if _NUMBERED.match(nxt) and i + 2 < total and words[i + 2] in (".", ")") and not (nxt == "I" or len(nxt) > 2):
             return True
         length = offsets[last] + len(before) - offsets[line_start]
         low = before.lower()
@@ -249,10 +233,7 @@ class Sentences(Stateless):
 class _Classes(dict):
     """Class of a token by its key, worked out once a written form."""
 
-    strings: Any = None
-
-    def __missing__(self, key: int) -> int:
-        word = self.strings[key]
+    def __missing__(self, word: str) -> int:
         kind = _PLAIN
         if word.isspace():
             if _BLANK.search(word):
@@ -263,7 +244,7 @@ class _Classes(dict):
             kind = _STOP
         elif word[-1] == "." and _INITIALS.match(word):
             kind = _DOTTED
-        self[key] = kind
+        self[word] = kind
         return kind
 
 

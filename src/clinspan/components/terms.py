@@ -167,14 +167,14 @@ class Terms:
     # --- matching ---
 
     def __call__(self, doc: Doc) -> Doc:
-        keys, offsets = token_table(doc)
+        words, offsets = token_table(doc)
         for group, dictionaries in ((TERMS, [self._bundled] if self._bundled else []), (USER_TERMS, self._user)):
             spans = []
             for dictionary in dictionaries:
-                for start, end, name in self.find(doc, keys, dictionary):
+                for start, end, name in self.find(doc, words, dictionary):
                     label, vocabulary, concept_id, concept_name = name.concept
                     spans.append(Span(doc, start, end, label=label, span_id=dictionary.source))
-                    last = offsets[end - 1] + len(doc.vocab.strings[keys[end - 1]])
+                    last = offsets[end - 1] + len(words[end - 1])
                     doc.user_data[(KEY, offsets[start], last, label)] = {
                         "concept_id": concept_id or None,
                         "vocabulary": vocabulary or None,
@@ -185,16 +185,15 @@ class Terms:
                 doc.spans[group] = spans
         return doc
 
-    def find(self, doc: Doc, keys: Sequence[int], dictionary: _Dictionary) -> list[tuple[int, int, Name]]:
+    def find(self, doc: Doc, words: Sequence[str], dictionary: _Dictionary) -> list[tuple[int, int, Name]]:
         """Leftmost-longest names as (first token, one past the last, name)."""
-        strings = dictionary.matcher.strings = doc.vocab.strings
         out: list[tuple[int, int, Name]] = []
         last = 0
         where: Any = None
         site: tuple[int, int] | None = None  # the adjectives (or body site) before, as tokens
         names = dictionary.names
-        total = len(keys)
-        for first, end, ids in dictionary.matcher.all(keys):
+        total = len(words)
+        for first, end, ids in dictionary.matcher.all(words):
             if first < last:
                 continue
             for number in ids:
@@ -218,27 +217,24 @@ class Terms:
                         site, found = body, name
                     elif name.mode == AMBIGUOUS:
                         where = where or section_of(doc)
-                        found = self._decide(strings, keys, first, end, name, where)
+                        found = self._decide(words, first, end, name, where)
                     else:
-                        found = name if _admits(strings, keys, first, end, name) else None
+                        found = name if _admits(words, first, end, name) else None
                     if found is None:
                         continue
                     name = found
                 start = first
                 label = name.concept[0]
-                if end < total and strings[keys[end]].lower() in _BLOCKING:
+                if end < total and words[end].lower() in _BLOCKING:
                     break
-                if first and strings[keys[end - 1]] in _UNITS and strings[keys[first - 1]][:1].isdigit():
+                if first and words[end - 1] in _UNITS and words[first - 1][:1].isdigit():
                     break  # "6 feet"
-                if first > 1 and strings[keys[first - 1]] == "of" and strings[keys[first - 2]].lower() in _BLOCKING:
+                if first > 1 and words[first - 1] == "of" and words[first - 2].lower() in _BLOCKING:
                     break  # "Department of Anesthesia"
                 if site and site[1] == start and (label in _JOINED or label == "ANATOMY" or name.mode == PART):
                     start = site[0]
                 elif (
-                    label == "ANATOMY"
-                    and out
-                    and out[-1][2].concept[0] in _JOINED
-                    and _links(strings, keys, out[-1][1], start)
+                    label == "ANATOMY" and out and out[-1][2].concept[0] in _JOINED and _links(words, out[-1][1], start)
                 ):  # "carcinoma of the left breast" is one entity
                     start, _, whole = out.pop()
                     name = Name(Concept(whole.concept.label, "", "", ""), ANY, "")
@@ -250,17 +246,17 @@ class Terms:
                 break
         return out
 
-    def _decide(self, strings: Any, keys: Sequence[int], start: int, end: int, name: Name, where: Any) -> Name | None:
+    def _decide(self, words: Sequence[str], start: int, end: int, name: Name, where: Any) -> Name | None:
         """The name if the words around call for its concept among the form's readings."""
-        written = "".join(strings[k] for k in keys[start:end])
+        written = "".join(words[start:end])
         rules = self._ambiguous.get(written) or self._ambiguous.get(written.removesuffix("s"))
         if rules is None:
             return None
         for reading in rules:
             if (
-                _any_near(strings, keys[max(0, start - _SIDE) : start], reading.before)
-                and _any_near(strings, keys[end : end + _SIDE], reading.after)
-                and _any_near(strings, [*keys[max(0, start - _NEAR) : start], *keys[end : end + _NEAR]], reading.near)
+                _any_near(words[max(0, start - _SIDE) : start], reading.before)
+                and _any_near(words[end : end + _SIDE], reading.after)
+                and _any_near([*words[max(0, start - _NEAR) : start], *words[end : end + _NEAR]], reading.near)
                 and (not reading.sections or group_at(where, start) in reading.sections)
             ):
                 return name if reading.concept_id == name.concept.concept_id else None
@@ -314,30 +310,30 @@ def _from_bytes(data: bytes) -> Terms:
     return Terms().from_bytes(data)
 
 
-def _links(strings: Any, keys: Sequence[int], low: int, high: int) -> bool:
+def _links(words: Sequence[str], low: int, high: int) -> bool:
     """Whether the tokens between two names are "of" and determiners: "fracture of the left [wrist]"."""
-    words = [w for w in (strings[k] for k in keys[low:high]) if not w.isspace()]
+    words = [w for w in words[low:high] if not w.isspace()]
     return bool(words) and words[0] == "of" and all(w in _DETERMINERS for w in words[1:])
 
 
-def _any_near(strings: Any, keys: Iterable[int], words: frozenset[str]) -> bool:
-    return not words or any(strings[k].lower() in words for k in keys)
+def _any_near(words: Iterable[str], wanted: frozenset[str]) -> bool:
+    return not wanted or any(word.lower() in wanted for word in words)
 
 
-def _admits(strings: Any, keys: Sequence[int], start: int, end: int, name: Name) -> bool:
+def _admits(words: Sequence[str], start: int, end: int, name: Name) -> bool:
     """Whether the text is written as the name asks."""
     if name.mode == EXACT:
-        written = "".join(w for w in (strings[k] for k in keys[start:end]) if not w.isspace())
+        written = "".join(w for w in words[start:end] if not w.isspace())
         wanted = name.written.replace(" ", "")
         return written == wanted or (written[-1:] == "s" and written[:-1] == wanted)
     if name.mode == SLASHED:
-        before = strings[keys[start - 1]] if start else ""
-        after = strings[keys[end]] if end < len(keys) else ""
+        before = words[start - 1] if start else ""
+        after = words[end] if end < len(words) else ""
         if "/" not in (before, after):
             return False
         # the neighbour across the slash is a short form as well, not a number or a unit
         sides = (start - 2 if before == "/" else -1, end + 1 if after == "/" else -1)
-        across = [strings[keys[i]] for i in sides if 0 <= i < len(keys)]
+        across = [words[i] for i in sides if 0 <= i < len(words)]
         return bool(across) and all(w.isalpha() and len(w) <= 3 for w in across)
     return True
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 
 import numpy as np
 import spacy
-from spacy.attrs import IDX, ORTH, SENT_START
+from spacy.attrs import SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
@@ -128,8 +129,7 @@ class ClinicalTokenizer(Stateless):
 
     def __call__(self, text: str) -> Doc:
         """Tokenize. White space beyond the single space after a word is a token of its own."""
-        words, spaces = words_and_spaces(text)
-        return Doc(self.vocab, words=words, spaces=spaces)
+        return make_doc(self.vocab, *words_and_spaces(text))
 
     def pipe(self, texts: Iterable[str], batch_size: int = 1000) -> Iterable[Doc]:
         """Tokenize a stream of texts."""
@@ -158,22 +158,29 @@ def create_max_length(characters: int = 100_000_000) -> Callable[[Language], Lan
     return set_max_length
 
 
-# The token table of the document last asked for: the components ask in turn for the same one.
-_last: tuple[weakref.ref[Doc] | None, list[int], list[int]] = (None, [], [])
+# The token table of the document last made or asked for: the components ask in turn for the same one.
+_last: tuple[weakref.ref[Doc] | None, list[str], list[int]] = (None, [], [])
 
 
-def token_table(doc: Doc) -> tuple[list[int], list[int]]:
-    """The tokens' keys (spaCy orths) and character offsets, as lists for the matching engine; not to be changed."""
+def make_doc(vocab: Vocab, words: list[str], spaces: list[bool]) -> Doc:
+    """A Doc of these tokens, its token table at hand for the components that follow."""
     global _last
-    known, keys, offsets = _last
-    if known is not None and known() is doc and len(keys) == len(doc):
-        return keys, offsets
-    if not len(doc):
-        return [], []
-    table = doc.to_array([ORTH, IDX])
-    keys, offsets = table[:, 0].tolist(), table[:, 1].tolist()
-    _last = (weakref.ref(doc), keys, offsets)
-    return keys, offsets
+    doc = Doc(vocab, words=words, spaces=spaces)
+    # strings of the tokenizer's memory: looking them up again is cheaper than reading them back from the Doc
+    offsets = [0, *accumulate(len(word) + space for word, space in zip(words, spaces))]
+    offsets.pop()
+    _last = (weakref.ref(doc), words, offsets)
+    return doc
+
+
+def token_table(doc: Doc) -> tuple[list[str], list[int]]:
+    """The tokens' written forms and character offsets; not to be changed."""
+    global _last
+    known, words, offsets = _last
+    if known is None or known() is not doc or len(words) != len(doc):
+        words, offsets = [token.text for token in doc], [token.idx for token in doc]
+        _last = (weakref.ref(doc), words, offsets)
+    return words, offsets
 
 
 def sentence_starts(doc: Doc) -> list[int]:

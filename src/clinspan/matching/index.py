@@ -40,7 +40,7 @@ class Match(NamedTuple):
 
 
 class _State(dict):
-    """A set of trie nodes; maps a token key to the next state (None: no name goes on so; itself: looked through)."""
+    """A set of trie nodes; maps a token to the next state (None: no name goes on so; itself: looked through)."""
 
     __slots__ = ("_matcher", "ids", "is_leaf", "nodes")
 
@@ -51,9 +51,9 @@ class _State(dict):
         self.ids = matcher.index.ids_at(nodes)
         self.is_leaf = not any(matcher.index.goes_on(node) for node in nodes)
 
-    def __missing__(self, key: int) -> _State | None:
-        nxt = self._matcher.step(self, key)
-        self[key] = nxt
+    def __missing__(self, word: str) -> _State | None:
+        nxt = self._matcher.step(self, word)
+        self[word] = nxt
         return nxt
 
 
@@ -262,14 +262,13 @@ class TermIndex:
 
 
 class Matcher:
-    """Finds an index's names in token sequences. ``strings`` gives the written form of a token key (a spaCy orth)."""
+    """Finds an index's names in sequences of written tokens."""
 
     #: Remembered transitions before the memory is dropped and built anew.
     limit = 400_000
 
-    def __init__(self, index: TermIndex, strings: Any = None) -> None:
+    def __init__(self, index: TermIndex) -> None:
         self.index = index
-        self.strings = strings
         self.reset()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -278,7 +277,7 @@ class Matcher:
     def reset(self) -> None:
         """Forget the remembered transitions."""
         self._states: dict[tuple[int, ...], _State] = {}
-        self._read: dict[int, tuple[tuple[tuple[int, ...], ...], ...] | None] = {}
+        self._read: dict[str, tuple[tuple[tuple[int, ...], ...], ...] | None] = {}
         self._size = 0
         self.root = self._state((0,))
 
@@ -288,31 +287,31 @@ class Matcher:
             state = self._states[nodes] = _State(self, nodes)
         return state
 
-    def step(self, state: _State, key: int) -> _State | None:
-        """Compute one transition (the automaton calls this once a state and key)."""
+    def step(self, state: _State, word: str) -> _State | None:
+        """Compute one transition (the automaton calls this once a state and word)."""
         self._size += 1
-        if key in self._read:
-            read = self._read[key]
+        if word in self._read:
+            read = self._read[word]
         else:
-            read = self._read[key] = self.index.read(self.strings[key])
+            read = self._read[word] = self.index.read(word)
         if read is None:
             return state if state is not self.root else None
         nodes = self.index.step(state.nodes, read) if read else ()
         return self._state(nodes) if nodes else None
 
-    def starts(self, keys: Sequence[int]) -> list[tuple[int, _State]]:
+    def starts(self, words: Sequence[str]) -> list[tuple[int, _State]]:
         """Where a name could begin: token number and the state after that token."""
         if self._size > self.limit:
             self.reset()
         root = self.root
-        return [(i, state) for i, state in enumerate(map(root.__getitem__, keys)) if state is not None]
+        return [(i, state) for i, state in enumerate(map(root.__getitem__, words)) if state is not None]
 
-    def all(self, keys: Sequence[int]) -> list[tuple[int, int, tuple[int, ...]]]:
+    def all(self, words: Sequence[str]) -> list[tuple[int, int, tuple[int, ...]]]:
         """Every match as plain (start, end, ids), by start, then by length, longest first."""
         found: list[tuple[int, int, tuple[int, ...]]] = []
         add = found.append
-        total = len(keys)
-        for start, state in self.starts(keys):
+        total = len(words)
+        for start, state in self.starts(words):
             place = start + 1
             here = None
             if state.is_leaf:  # nothing goes on from here
@@ -321,7 +320,7 @@ class Matcher:
             if state.ids:
                 here = [(start, place, state.ids)]
             while place < total:
-                after = state[keys[place]]
+                after = state[words[place]]
                 if after is None:
                     break
                 place += 1
@@ -336,22 +335,22 @@ class Matcher:
                 found += here
         return found
 
-    def longest(self, keys: Sequence[int]) -> list[Match]:
+    def longest(self, words: Sequence[str]) -> list[Match]:
         """The leftmost-longest matches, none overlapping another."""
         found: list[Match] = []
         last = 0
-        for start, end, ids in self.all(keys):
+        for start, end, ids in self.all(words):
             if start >= last:
                 found.append(Match(start, end, ids))
                 last = end
         return found
 
-    def at(self, keys: Sequence[int], start: int) -> Match | None:
+    def at(self, words: Sequence[str], start: int) -> Match | None:
         """The longest match that begins at token ``start``."""
         state: _State = self.root
         best = None
-        for place in range(start, len(keys)):
-            after = state[keys[place]]
+        for place in range(start, len(words)):
+            after = state[words[place]]
             if after is None:
                 break
             if after is not state:
