@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from clinspan.components import resource_rows
-from clinspan.components.terms import AMBIGUOUS, ANY, EXACT, MODES, MODIFIER, Concept, Name, pack_names
+from clinspan.components.terms import AMBIGUOUS, ANY, EXACT, MODES, MODIFIER, PART, WHOLES, Concept, Name, pack_names
 from clinspan.components.tokenizer import words_and_spaces
 from clinspan.corpora import load_spec, map_document, read_corpus
 from clinspan.matching import TermIndex
@@ -326,6 +326,8 @@ def build(data: Path | None, *, least: int = 2, purity: float = 0.6) -> tuple[li
         concept = (
             name.concept if name.mode in (AMBIGUOUS, MODIFIER) else recoded.get(name.concept.concept_id, name.concept)
         )
+        if name.mode == PART and concept.label not in WHOLES:
+            raise ValueError(f"{name.written}: a {concept.label} cannot be a word for a part")
         names.setdefault(symbols(name.written), []).append(Name(concept, name.mode, name.written))
     taken = set(names)
     if data:

@@ -180,6 +180,8 @@ def test_usage_errors(notes: Path, tmp_path: Path) -> None:
     table.write_text("a,b\n1,2\n")
     terms = tmp_path / "terms.csv"
     terms.write_text("word,label\nx,DRUG\n")
+    mac = tmp_path / "mac.csv"
+    mac.write_bytes(b"term,label\r,DRUG\r,,\r")
     cases = [
         (["extract", tmp_path / "missing.csv", "-o", tmp_path / "o"], "missing.csv"),
         (["extract", tmp_path / "nothing", "-o", tmp_path / "o"], "nothing"),
@@ -191,6 +193,10 @@ def test_usage_errors(notes: Path, tmp_path: Path) -> None:
         (["extract", notes, "-o", tmp_path / "o2", "--pipeline", "no_such"], "no_such"),
         (["extract", notes, "-o", tmp_path / "o3", "--terms", terms], "no column term"),
         (["extract", notes, "-o", tmp_path / "o4", "--rules", tmp_path / "r.tsv"], "no such file"),
+        (["extract", notes, "-o", tmp_path / "o5", "--keep", "status"], "cannot keep status"),
+        (["extract", notes, "-o", tmp_path / "o6", "--exclude", "contxt"], "contxt"),
+        (["extract", notes, "-o", notes, "--overwrite"], "holds the notes"),
+        (["extract", notes, "-o", tmp_path / "o7", "--terms", mac], "row 1"),
         (["show", tmp_path / "missing.txt"], "missing.txt"),
         (["show", table, "--id", "nope"], "nope"),
         (["evaluate", "no_such_corpus"], "no_such_corpus"),
@@ -199,6 +205,13 @@ def test_usage_errors(notes: Path, tmp_path: Path) -> None:
     for arguments, message in cases:
         code, _, err = run(*arguments)
         assert code == 2 and message in err, (arguments, code, err)
+
+
+def test_overwrite_waits_until_all_else_is_in_order(notes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out[/x]"
+    assert run("extract", notes, "-o", out)[0] == 0
+    assert run("extract", notes, "-o", out, "--overwrite", "--pipeline", "no_such")[0] == 2
+    assert len(read_table(out, "entities")) == 5
 
 
 def test_overwrite_removes_only_its_own_tables(notes: Path, tmp_path: Path) -> None:
@@ -279,3 +292,10 @@ def test_evaluate_on_the_demo_notes() -> None:
     code, out, _ = run("evaluate", "demo", "--split", "all", "--gold-entities")
     negated = next(line for line in out.splitlines() if line.startswith("negated"))
     assert code == 0 and float(negated.split()[-1]) > 0.9
+
+
+def test_memory_stays_flat_over_many_notes(tmp_path: Path) -> None:
+    nlp = clinspan.load()
+    notes = (Note(str(i), " ".join(f"w{i}x{j}" for j in range(20)) + " fever") for i in range(1_500))
+    batch.run(notes, nlp=nlp, output=batch.prepare_output(tmp_path / "out"))
+    assert len(nlp.vocab.strings) < 5_000

@@ -124,7 +124,12 @@ def test_user_terms_win(tmp_path, nlp: Language) -> None:
 
 @pytest.mark.parametrize(
     "row, message",
-    [({"term": "", "label": "DRUG"}, "row 1 has no term"), ({"term": "x", "label": "PILL"}, "row 1: label")],
+    [
+        ({"term": "", "label": "DRUG"}, "row 1 has no term"),
+        ({"term": "x", "label": "PILL"}, "row 1: label"),
+        ({"term": "'s", "label": "DRUG"}, "row 1 has no term"),
+        ({"term": "*pain", "label": "DRUG"}, "row 1: a term is words"),
+    ],
 )
 def test_bad_user_terms(row: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -167,6 +172,45 @@ def test_merge_prefers_user_then_length_then_rank() -> None:
     assert [(s.start, s.end, s.id_) for s in losers] == [(0, 2, "terms"), (0, 3, "ner")]
     assert merge([[], [], terms, ner])[0][0].end == 3
     assert merge([[], terms, [Span(doc, 0, 2, label="DRUG", span_id="terms")], []])[0][0].label_ == "CONDITION"
+
+
+def test_user_terms_win_with_any_source(nlp: Language) -> None:
+    for source in ("user_terms", "terms"):
+        own = clinspan.load()
+        own.get_pipe("terms").add_terms([{"term": "chest", "label": "ANATOMY"}], source=source)
+        assert found(own, "chest pain") == [("chest", "ANATOMY")]
+
+
+def test_user_terms_win_over_abbreviations(nlp: Language) -> None:
+    own = clinspan.load()
+    own.get_pipe("terms").add_terms([{"term": "CHF", "label": "CONDITION", "code": "U1"}], source="mine.csv")
+    doc = own("congestive heart failure (CHF). CHF is worse.")
+    assert [e._.concept_id for e in doc.spans["entities"] if e.text == "CHF"] == ["U1", "U1"]
+
+
+def test_saving_over_an_older_pipeline_leaves_nothing_of_it(tmp_path, nlp: Language) -> None:
+    own = clinspan.load()
+    own.get_pipe("terms").add_terms([{"term": "blue\u2028moon", "label": "DEVICE", "code": "a\tb"}], source="m.csv")
+    own.get_pipe("context").add_rules(
+        [
+            {
+                "id": "Z9",
+                "axis": "negated",
+                "value": "",
+                "direction": "before",
+                "scope": "",
+                "stops": "",
+                "labels": "",
+                "cues": "xx",
+            }
+        ]
+    )
+    own.to_disk(tmp_path / "p")
+    again = clinspan.load(tmp_path / "p")
+    doc = again("xx blue moon")
+    assert [(e._.concept_id, e._.negated) for e in doc.spans["entities"]] == [("a b", True)]
+    nlp.to_disk(tmp_path / "p")
+    assert found(clinspan.load(tmp_path / "p"), "xx blue moon") == []
 
 
 def test_losers_leave_no_values(nlp: Language) -> None:

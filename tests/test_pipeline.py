@@ -6,12 +6,15 @@ import pickle
 import socket
 import subprocess
 import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
+from spacy.tokens.underscore import Underscore
 
 import clinspan
 from clinspan.pipeline import blank, find_model
@@ -113,7 +116,8 @@ def test_each_component_round_trips(nlp: Language, name: str, tmp_path: Path) ->
     nlp_again.get_pipe(name).from_disk(tmp_path / name)
     nlp_again.get_pipe(name).from_bytes(component.to_bytes())
     assert values(nlp_again(TEXT)) == values(nlp(TEXT))
-    assert pickle.dumps(component)  # for worker processes that are spawned
+    assert pickle.loads(pickle.dumps(component)) is not None  # for worker processes that are spawned
+    assert pickle.dumps(Underscore.get_state())
 
 
 def test_values_of_equal_offsets_are_apart(nlp: Language) -> None:
@@ -140,6 +144,8 @@ def test_values_of_equal_offsets_are_apart(nlp: Language) -> None:
         ("5mg/kg", [(0, 3, "DRUG"), (1, 6, "DRUG")], [(0, 3), (1, 6)]),
         ("left and right arm pain", [([(15, 23), (0, 4)], "CONDITION")], [(15, 23)]),
         ("carcinoma of the lung or the breast", [([(0, 16), (29, 35)], "CONDITION")], [(0, 16)]),
+        ("chest pain is here", [(0, 11, "CONDITION"), (5, 10, "CONDITION")], [(0, 11), (5, 10)]),
+        ("a  b", [(0, 2, "X")], [(0, 2)]),
         ("left or right arm", [[(0, 4, "ANATOMY"), (14, 17, "ANATOMY")]], [(14, 17)]),
         ("", [], []),
     ],
@@ -231,3 +237,55 @@ def test_runs_under_a_memory_zone(nlp: Language) -> None:
 
 def test_spacy_version_is_the_tested_one() -> None:
     assert spacy.__version__.startswith("3.8.")
+
+
+@pytest.mark.parametrize("text", ["Abd soft, NT BS+", "abdomen BS present", "No fever bs"])
+def test_short_forms_behind_entities(nlp: Language, text: str) -> None:
+    assert clinspan.annotate(nlp, text, []).text == nlp(text).text
+
+
+def test_many_definitions_in_one_note(nlp: Language) -> None:
+    # quadratic work over definitions and spans needs minutes for this
+    doc = nlp("congestive heart failure (CHF) " * 5_000)
+    assert len(doc.spans["entities"]) == 10_000
+
+
+def test_sections_of_the_same_group_have_their_own_titles(nlp: Language) -> None:
+    doc = nlp("ALLERGIES:\nPenicillin\n\nPLAN:\nStart aspirin\n\nALLERGIES:\nSulfa\n")
+    assert [e._.cues[0]["start"] for e in doc.spans["entities"] if e._.allergy] == [0, 44]
+
+
+def test_line_ends_of_old_macs(nlp: Language) -> None:
+    doc = nlp("PMH:\rAsthma\rMEDS:\rAspirin\r")
+    assert [s.label_ for s in doc.spans["sections"]] == ["past_medical_history", "medications"]
+
+
+def test_cues_hold_no_note_text(nlp: Language) -> None:
+    doc = nlp("Denies chest pain.")
+    assert "Denies" not in str(doc.user_data)
+
+
+def test_threads(nlp: Language) -> None:
+    own = clinspan.load()
+    for name in ("terms", "context"):
+        component = own.get_pipe(name)
+        matcher = component._bundled.matcher if name == "terms" else component._matcher
+        matcher.limit = 50
+    texts = [f"No fever w{i}, has  cough x{i} and  chest pain." for i in range(60)]
+    expected = [values(nlp(t)) for t in texts]
+    with ThreadPoolExecutor(8) as pool:
+        assert [values(d) for d in pool.map(own, texts)] == expected
+
+
+def test_spawned_processes(nlp: Language) -> None:
+    code = (
+        "import multiprocessing, clinspan\n"
+        "if __name__ == '__main__':\n"
+        "    multiprocessing.set_start_method('spawn')\n"
+        "    docs = list(clinspan.load().pipe(['No fever.', 'Cough.'], n_process=2))\n"
+        "    assert [d.spans['entities'][0]._.negated for d in docs] == [True, False]\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "spawn.py"
+        script.write_text(code)
+        subprocess.run([sys.executable, str(script)], check=True, timeout=120)

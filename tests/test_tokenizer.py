@@ -7,6 +7,7 @@ import pytest
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy.tokens import Doc
 
 from clinspan.components.tokenizer import ClinicalTokenizer, cut_at, words_and_spaces
 
@@ -32,19 +33,27 @@ def test_offsets_reproduce_any_text(text: str) -> None:
     assert all(text[t.idx : t.idx + len(t)] == t.text for t in doc)
 
 
-@given(st.text(alphabet="ab1 .\n-/é", max_size=40), st.lists(st.integers(0, 40), max_size=6))
-def test_cuts_fall_on_tokens(text: str, cuts: list[int]) -> None:
-    cuts = [c for c in cuts if 0 < c < len(text)]
-    words, spaces = cut_at(*words_and_spaces(text), cuts)
-    assert join(words, spaces) == text
-    starts, place = set(), 0
-    for word, space in zip(words, spaces):
-        starts.add(place)
-        place += len(word) + space
-    # a cut before a space that follows a word may fall on the word's end: the space is its own token then
-    assert set(cuts) <= starts
+@given(st.text(alphabet="ab1 .\n-/é", min_size=1, max_size=40), st.data())
+def test_every_span_falls_on_tokens(text: str, data: st.DataObject) -> None:
+    spans = []
+    for _ in range(data.draw(st.integers(0, 4))):
+        start = data.draw(st.integers(0, len(text) - 1))
+        spans.append((start, data.draw(st.integers(start + 1, len(text)))))
+    words, spaces = cut_at(*words_and_spaces(text), [s for s, _ in spans], [e for _, e in spans])
+    doc = Doc(NLP.vocab, words=words, spaces=spaces)
+    assert doc.text == text
+    for start, end in spans:
+        span = doc.char_span(start, end)
+        assert span is not None and (span.start_char, span.end_char) == (start, end)
 
 
 def test_very_long_token() -> None:
     words, spaces = words_and_spaces("x" * 100_000)
     assert words == ["x" * 100_000] and spaces == [False]
+
+
+@pytest.mark.parametrize("piece", ["1.", "a+", "1_", "q.1-", "www.", "a@", "http://", "(", "e\u0301"])
+def test_long_runs_take_linear_time(piece: str) -> None:
+    # a quadratic pattern needs minutes for this
+    words, spaces = words_and_spaces(piece * 100_000)
+    assert join(words, spaces) == piece * 100_000

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clinspan.tables import extract
 
 _HOME = {"load": "pipeline", "annotate": "pipeline", "extract": "tables", "Note": "notes"}
+_MODULES = ("batch", "corpora", "display", "evaluate", "notes", "pipeline", "sampling", "schema", "tables")
 
 
 def __getattr__(name: str) -> Any:
@@ -25,6 +26,10 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return getattr(import_module(f"clinspan.{_HOME[name]}"), name)
+    if name in _MODULES:
+        from importlib import import_module
+
+        return import_module(f"clinspan.{name}")
     raise AttributeError(f"module 'clinspan' has no attribute {name!r}")
 
 

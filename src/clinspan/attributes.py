@@ -7,7 +7,8 @@ Ours are kept as plain values in ``doc.user_data`` under (start, end, label), so
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from spacy.tokens import Doc, Span
@@ -21,14 +22,12 @@ DISCARDED = "discarded"
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(schema.FLAGS, False),
     "experiencer": "patient",
-    "cues": [],
     "section": None,
     "concept_id": None,
     "vocabulary": None,
     "concept_name": None,
     "score": None,
     "source": None,
-    "fragments": None,
 }
 _AXES = (*schema.FLAGS, "experiencer")
 
@@ -47,21 +46,32 @@ def stored_values(span: Span) -> dict[str, Any]:
     return span.doc.user_data.get((KEY, span.start_char, span.end_char, span.label_), {})  # type: ignore[no-any-return]
 
 
-def _getter(name: str) -> Callable[[Span], Any]:
-    default = DEFAULTS[name]
-
-    def get(span: Span) -> Any:
-        value = stored_values(span).get(name, default)
-        return list(value) if isinstance(value, (list, tuple)) else value
-
-    return get
+# Module-level functions with their name bound: worker processes that are spawned get them pickled.
 
 
-def _setter(name: str) -> Callable[[Span, Any], None]:
-    def set_value(span: Span, value: Any) -> None:
-        values_of(span.doc, span.start_char, span.end_char, span.label_)[name] = value
+def _get(name: str, span: Span) -> Any:
+    return stored_values(span).get(name, DEFAULTS[name])
 
-    return set_value
+
+def _set(name: str, span: Span, value: Any) -> None:
+    values_of(span.doc, span.start_char, span.end_char, span.label_)[name] = value
+
+
+def _get_cues(span: Span) -> list[dict[str, Any]]:
+    return cue_dicts(stored_values(span).get("cues", ()), span.doc.text)
+
+
+def _get_fragments(span: Span) -> list[list[int]] | None:
+    fragments = stored_values(span).get("fragments") or {}
+    return fragments.get(span.id_)  # type: ignore[no-any-return]
+
+
+def _get_assertion(span: Span) -> str:
+    return schema.assertion(**_axes(span))
+
+
+def _get_exists(span: Span) -> bool:
+    return schema.exists(**_axes(span))
 
 
 def _axes(span: Span) -> dict[str, Any]:
@@ -69,13 +79,22 @@ def _axes(span: Span) -> dict[str, Any]:
     return {name: stored[name] for name in _AXES if name in stored}
 
 
+def cue_dicts(cues: Iterable[Sequence[Any]], text: str) -> list[dict[str, Any]]:
+    """Stored cues (axis, value, rule id, start, end) as dicts; their words are read from ``text``, not stored."""
+    return [
+        {"axis": axis, "value": value, "rule_id": rule_id, "text": text[start:end], "start": start, "end": end}
+        for axis, value, rule_id, start, end in cues
+    ]
+
+
 def register() -> None:
-    """Register the extension attributes on ``Span``, once; those of other packages are left alone."""
+    """Register the extension attributes on ``Span``."""
     for name in DEFAULTS:
-        if not Span.has_extension(name) or Span.get_extension(name)[2] is None:
-            Span.set_extension(name, getter=_getter(name), setter=_setter(name), force=True)
-    Span.set_extension("assertion", getter=lambda span: schema.assertion(**_axes(span)), force=True)
-    Span.set_extension("exists", getter=lambda span: schema.exists(**_axes(span)), force=True)
+        Span.set_extension(name, getter=partial(_get, name), setter=partial(_set, name), force=True)
+    Span.set_extension("cues", getter=_get_cues, force=True)
+    Span.set_extension("fragments", getter=_get_fragments, force=True)
+    Span.set_extension("assertion", getter=_get_assertion, force=True)
+    Span.set_extension("exists", getter=_get_exists, force=True)
 
 
 register()

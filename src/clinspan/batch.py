@@ -33,6 +33,8 @@ RUN_FILE = "run.json"
 PARTITION = 5_000
 #: Entity rows gathered before they are handed to the file.
 _FLUSH = 20_000
+#: Notes after which the strings they brought are forgotten.
+_ZONE = 500
 
 
 class OutputError(ValueError):
@@ -109,10 +111,11 @@ def run(
         progress: called after each note with its length in characters.
 
     Raises:
-        ValueError: an unknown format.
+        ValueError: an unknown format, or a column to keep that ``notes`` has itself.
     """
     if format not in FORMATS:
         raise ValueError(f"format is not one of {', '.join(FORMATS)}: {format!r}")
+    keep = kept_columns(keep)
     started = datetime.datetime.now(datetime.timezone.utc)
     clock = time.perf_counter()
     total = Summary()
@@ -152,6 +155,19 @@ def run(
     return total
 
 
+def kept_columns(keep: Iterable[str]) -> tuple[str, ...]:
+    """The columns to keep, each once.
+
+    Raises:
+        ValueError: the ``notes`` table has a column of that name.
+    """
+    names = tuple(dict.fromkeys(keep))
+    taken = [name for name in names if name in {column.name for column in schema.NOTES}]
+    if taken:
+        raise ValueError(f"cannot keep {', '.join(taken)}: the notes table has its own column of that name")
+    return names
+
+
 def _chain(first: list[Note | ReadFailure], rest: Iterator[Note | ReadFailure]) -> Iterator[Note | ReadFailure]:
     yield from first
     yield from rest
@@ -182,19 +198,26 @@ def write_partition(
         for table, buffer in rows.items():
             path = output / table / f"part-{number:05d}.{format}"
             writers[table] = PartWriter(path, buffer.schema, format)
-        for note in notes:
-            length = _process(note, nlp, rows, keep, total)
-            if len(rows["entities"]) >= _FLUSH:
-                _flush(rows, writers, total)
-            if progress:
-                progress(length)
+        stream = iter(notes)
+        more = True
+        while more:
+            # what the vocabulary learns from the notes of a zone is forgotten with it: memory stays flat
+            with nlp.memory_zone():
+                more = False
+                for note in islice(stream, _ZONE):
+                    more = True
+                    length = _process(note, nlp, rows, keep, total)
+                    if len(rows["entities"]) >= _FLUSH:
+                        _flush(rows, writers, total)
+                    if progress:
+                        progress(length)
         _flush(rows, writers, total)
+        for writer in writers.values():
+            writer.close()
     except BaseException:
         for writer in writers.values():
             writer.abandon()
         raise
-    for writer in writers.values():
-        writer.close()
 
 
 def _flush(rows: dict[str, Rows], writers: dict[str, PartWriter], total: Summary) -> None:
@@ -229,11 +252,12 @@ def _process(
     try:
         doc = nlp(text)
         stage = "rows"
-        count = entities.add(doc, note.note_id, text)
         add_sections(rows["sections"], doc, note.note_id, text)
+        count = entities.add(doc, note.note_id, text)
     except Exception as error:
         # the class alone: an exception's message may quote the text
-        rows["errors"].append(note_id=note.note_id, stage=stage, error=type(error).__name__)
+        cause = f" from {type(error.__cause__).__name__}" if error.__cause__ else ""
+        rows["errors"].append(note_id=note.note_id, stage=stage, error=type(error).__name__ + cause)
         status = "failed"
         total.failed += 1
     total.entities += count

@@ -102,7 +102,7 @@ def extract(
 
         clinspan extract notes.csv --terms my_terms.csv --snippet 60 -o out
     """
-    from clinspan.batch import OutputError, prepare_output, run
+    from clinspan.batch import OutputError, kept_columns, prepare_output, run
     from clinspan.notes import NotesError, find_files, read_notes
     from clinspan.tables import FORMATS
 
@@ -111,13 +111,21 @@ def extract(
     try:
         files = find_files(notes)
         stream = read_notes(notes, text_column=text_column, id_column=id_column, keep=keep or (), encoding=encoding)
-        folder = prepare_output(output, overwrite=overwrite)
-    except (NotesError, OutputError) as error:
+        kept = kept_columns(keep or ())
+    except ValueError as error:
         _fail(str(error))
     nlp = _load(pipeline, exclude, terms, rules)
+    if any(output.resolve() in file.path.resolve().parents for file in files):
+        _fail(f"{output}: holds the notes to be read; choose another folder")
+    try:
+        folder = prepare_output(output, overwrite=overwrite)
+    except OutputError as error:
+        _fail(str(error))
     settings = {
         "notes": [str(n) for n in notes],
         "format": format,
+        "pipeline": pipeline,
+        "encoding": encoding,
         "text_column": text_column,
         "id_column": id_column,
         "keep": keep or [],
@@ -133,7 +141,7 @@ def extract(
                 nlp=nlp,
                 output=folder,
                 format=format,
-                keep=keep or (),
+                keep=kept,
                 snippet=snippet,
                 settings=settings,
                 progress=progress.advance,
@@ -199,6 +207,7 @@ def _summary(summary: Any, folder: Path) -> None:
         f"{summary.notes:,} notes, {summary.failed:,} failed; {summary.entities:,} entities "
         f"in {summary.seconds:.1f} s -> {folder}",
         highlight=False,
+        markup=False,
     )
     if summary.entities:
         table = Table(box=None, pad_edge=False)
@@ -212,7 +221,7 @@ def _summary(summary: Any, folder: Path) -> None:
             table.add_row(*left, *right)
         console.print(table)
     if summary.failed:
-        console.print(f"what failed and why: {folder / 'errors'}", highlight=False)
+        console.print(f"what failed and why: {folder / 'errors'}", highlight=False, markup=False)
 
 
 @app.command()
@@ -235,10 +244,11 @@ def show(
 
         echo "Denies chest pain." | clinspan show -
     """
-    from clinspan.notes import Note, NotesError, ReadFailure, read_notes
+    from clinspan.notes import Note, NotesError, ReadFailure, decode, read_notes
 
     if note == "-":
-        found: Note | ReadFailure | None = Note("stdin", sys.stdin.read())
+        text, encoding = decode(sys.stdin.buffer.read())
+        found: Note | ReadFailure | None = Note("stdin", text, encoding=encoding)
     else:
         try:
             found = next((n for n in read_notes([note]) if note_id is None or n.note_id == note_id), None)
@@ -375,6 +385,9 @@ def sample(
 
 def main() -> None:
     """Entry point of the ``clinspan`` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that lacks a character shows ? for it
+            stream.reconfigure(errors="replace")
     app()
 
 

@@ -646,7 +646,8 @@ def _read_table(
 def to_notes(obj: object) -> Iterator[Note]:
     """Notes from what a library user has: a string, a `Note`, an iterable of either, or a pandas DataFrame.
 
-    Strings get the ids "0", "1", ... by position; None and NaN among them are empty notes; a `Note` passes as it is.
+    Strings get the ids "0", "1", ... by position; None and NaN among them are empty notes; a `Note` passes as it is,
+    the second of an id as "{id}#2".
     In a DataFrame, columns are recognised as in `read_notes` and all others go into `extra`; without an id column, ids
     are the index labels; a repeated id becomes "{id}#2". Rtf, html and the like are not looked for: see `content_kind`.
 
@@ -661,9 +662,10 @@ def to_notes(obj: object) -> Iterator[Note]:
     if isinstance(obj, (bytes, Mapping, os.PathLike)) or not isinstance(obj, Iterable):
         hint = "; read_notes reads files" if isinstance(obj, os.PathLike) else ""
         raise TypeError(f"notes cannot be made of {type(obj).__name__}{hint}")
+    ids = _UniqueIds()
     for position, item in enumerate(obj):
         if isinstance(item, Note):
-            yield item
+            yield ids.apply(item)
         elif isinstance(item, str) or _is_null(item):
             yield Note(str(position), item if isinstance(item, str) else "")
         else:

@@ -7,7 +7,6 @@ the checkout's ``models`` (an editable install).
 from __future__ import annotations
 
 import csv
-import io
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -28,7 +27,8 @@ if TYPE_CHECKING:
 
 DEFAULT = "en_clinspan"
 #: Components that propose or merge entities: annotate() leaves them out.
-_FINDERS = ("terms", "abbreviations", "ner", "entities")
+_FINDERS = frozenset(["clinspan_terms", "clinspan_abbreviations", "clinspan_entities", "ner", "entity_ruler"])
+_PREPARERS = frozenset(["clinspan_sentences", "clinspan_sections", "senter", "sentencizer"])
 
 
 def model_folders() -> list[Path]:
@@ -65,6 +65,7 @@ def load(
 
     Raises:
         OSError: no such pipeline.
+        ValueError: a component to exclude that the pipeline does not have.
     """
     try:
         target: str | Path = find_model(name)
@@ -72,7 +73,13 @@ def load(
         if not spacy.util.is_package(os.fspath(name)):
             raise
         target = os.fspath(name)
-    return spacy.load(target, exclude=list(exclude), disable=list(disable))
+    nlp = spacy.load(target, disable=list(disable))
+    for component in exclude:
+        if component not in nlp.component_names:
+            known = ", ".join(nlp.component_names)
+            raise ValueError(f"no component {component!r} to exclude; the pipeline has {known}")
+        nlp.remove_pipe(component)
+    return nlp
 
 
 def blank() -> Language:
@@ -99,6 +106,7 @@ def annotate(nlp: Language, text: str, spans: Iterable[Any]) -> Doc:
         text: the note; read as by :func:`clinspan.notes.sanitize`.
         spans: entities as ``(start, end, label)``, offsets in code points, half-open. A discontinuous one is
             ``(fragments, label)`` with fragments as a list of ``(start, end)``, or a list of ``(start, end, label)``.
+            Labels that are not clinspan's are judged as CONDITION.
 
     Returns:
         A Doc whose ``spans["entities"]`` holds every span given, in the order given. A span off the token boundaries
@@ -110,28 +118,40 @@ def annotate(nlp: Language, text: str, spans: Iterable[Any]) -> Doc:
     """
     text = sanitize(text)
     given = [_given(item, number, len(text)) for number, item in enumerate(spans)]
+    pieces = [piece for fragments, _ in given for piece in fragments]
     words, spaces = words_and_spaces(text)
-    words, spaces = cut_at(words, spaces, (edge for fragments, _ in given for piece in fragments for edge in piece))
-    doc = make_doc(nlp.vocab, words, spaces)
-    for name, component in nlp.pipeline:
-        if name in ("sentences", "sections"):
-            doc = component(doc)
+    doc = make_doc(nlp.vocab, *cut_at(words, spaces, (s for s, _ in pieces), (e for _, e in pieces)))
+    before, after = _around_the_finders(nlp)
+    for component in before:
+        doc = component(doc)
     entities = []
     for number, (fragments, label) in enumerate(given):
         head = _head(fragments, text)
-        span = doc.char_span(*head, label=label)
-        if span is None:  # pragma: no cover - the tokens were cut at these offsets
-            raise ValueError(f"span {number} [{head[0]}, {head[1]}) does not fall on tokens")
+        # several discontinuous spans may share their head: the number tells their fragments apart
+        span = doc.char_span(*head, label=label, span_id=str(number) if len(fragments) > 1 else "")
+        if span is None:
+            raise AssertionError(f"span {number} [{head[0]}, {head[1]}) does not fall on tokens")
         entities.append(span)
         values = attributes.values_of(doc, *head, label)
         values["source"] = "given"
         if len(fragments) > 1:
-            values["fragments"] = [list(piece) for piece in fragments]
+            values.setdefault("fragments", {})[span.id_] = [list(piece) for piece in fragments]
     set_entities(doc, entities, [])
-    for name, component in nlp.pipeline:
-        if name not in (*_FINDERS, "sentences", "sections"):
-            doc = component(doc)
+    for component in after:
+        doc = component(doc)
     return doc
+
+
+def _around_the_finders(nlp: Language) -> tuple[list[Any], list[Any]]:
+    """The components that run before given entities are set, and those that run on them."""
+    before, after = [], []
+    for name, component in nlp.pipeline:
+        factory = nlp.get_pipe_meta(name).factory
+        if factory in _PREPARERS:
+            before.append(component)
+        elif factory not in _FINDERS:
+            after.append(component)
+    return before, after
 
 
 def _given(item: Any, number: int, length: int) -> tuple[list[tuple[int, int]], str]:
@@ -193,9 +213,10 @@ def add_rules_file(nlp: Language, path: str | os.PathLike[str]) -> None:
 
 
 def _component(nlp: Language, name: str) -> Any:
-    if name not in nlp.pipe_names:
-        raise ValueError(f"the pipeline has no component {name!r}")
-    return nlp.get_pipe(name)
+    for pipe_name in nlp.pipe_names:
+        if nlp.get_pipe_meta(pipe_name).factory == f"clinspan_{name}":
+            return nlp.get_pipe(pipe_name)
+    raise ValueError(f"the pipeline has no component {name!r}")
 
 
 def _table(path: str | os.PathLike[str], required: Sequence[str]) -> list[dict[str, str]]:
@@ -203,14 +224,21 @@ def _table(path: str | os.PathLike[str], required: Sequence[str]) -> list[dict[s
     if not file.is_file():
         raise OSError(f"{file}: no such file")
     text, _ = decode(file.read_bytes())
-    head = text.split("\n", 1)[0]
+    lines = text.splitlines(keepends=True)
+    head = lines[0] if lines else ""
     delimiter = max(("\t", ",", ";"), key=head.count)
-    rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval=""))
-    names = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
-    missing = [name for name in required if name not in names]
-    if missing:
-        raise ValueError(f"{file}: no column {', '.join(missing)}; the columns are {', '.join(names) or 'none'}")
-    return [{(k or "").strip().lower(): (v or "") for k, v in row.items() if k} for row in rows]
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    reader = csv.DictReader(lines, delimiter=delimiter, restval="", quoting=quoting)
+    try:
+        names = [name.strip().lower() for name in reader.fieldnames or ()]
+        missing = [name for name in required if name not in names]
+        if missing:
+            raise ValueError(f"{file}: no column {', '.join(missing)}; the columns are {', '.join(names) or 'none'}")
+        reader.fieldnames = names
+        rows = [{k: v or "" for k, v in row.items() if k} for row in reader]
+    except csv.Error:
+        raise ValueError(f"{file}: line {reader.line_num} is not well-formed") from None
+    return [row for row in rows if any(value.strip() for value in row.values())]
 
 
 def process(nlp: Language, text: str) -> Doc:

@@ -5,6 +5,7 @@ The columns are those of :mod:`clinspan.schema`. Rows are gathered by column, ma
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from bisect import bisect_right
@@ -19,7 +20,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from clinspan import schema
-from clinspan.attributes import ENTITIES, KEY
+from clinspan.attributes import ENTITIES, KEY, cue_dicts
 from clinspan.components.sections import SECTIONS, TITLES
 from clinspan.components.tokenizer import sentence_starts
 from clinspan.schema import Column
@@ -126,7 +127,7 @@ class EntityRows(Rows):
                 experiencer,
                 assertion,
                 exists,
-                get("cues", ()),
+                cue_dicts(cues, text) if (cues := get("cues")) else (),
                 get("concept_id"),
                 get("vocabulary"),
                 get("concept_name"),
@@ -154,7 +155,7 @@ def add_sections(rows: Rows, doc: Doc, note_id: str, text: str) -> None:
     for title, section in zip(titles, doc.spans.get(SECTIONS, ())):
         start = title.end_char
         end = section.end_char
-        while start < end and (text[start].isspace() or text[start] in ":,-"):
+        while start < end and (text[start].isspace() or text[start] in ":,"):
             start += 1
         while end > start and text[end - 1].isspace():
             end -= 1
@@ -175,6 +176,8 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 
     strings = pd.StringDtype()
     frame: pd.DataFrame = table.to_pandas(types_mapper={pa.string(): strings}.get)
+    if "cues" in frame:  # Arrow would give arrays
+        frame["cues"] = pd.Series(table.column("cues").to_pylist(), index=frame.index, dtype=object)
     return frame
 
 
@@ -264,8 +267,9 @@ class PartWriter:
 
     def abandon(self) -> None:
         """Leave nothing behind."""
-        if self._writer is not None:
-            self._writer.close()
+        with contextlib.suppress(Exception):  # what failed before is what counts
+            if self._writer is not None:
+                self._writer.close()
         self._file.close()
         self._aside.unlink(missing_ok=True)
 
@@ -305,6 +309,7 @@ def _read_csv(path: Path, columns: Sequence[Column]) -> pa.Table:
     types = {c.name: pa.string() if c.type == "list<cue>" else _TYPES[c.type] for c in columns}
     table = pa_csv.read_csv(
         path,
+        read_options=pa_csv.ReadOptions(block_size=min(path.stat().st_size + 1, 2**31 - 1)),  # a row is never cut
         parse_options=pa_csv.ParseOptions(newlines_in_values=True),
         convert_options=pa_csv.ConvertOptions(
             column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]

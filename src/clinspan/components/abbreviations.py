@@ -36,13 +36,15 @@ class Abbreviations(Stateless):
         if not pairs:
             return doc
         doc.user_data[DEFINITIONS] = [[s.start_char, s.end_char, g.start_char, g.end_char] for s, g in pairs]
+        by_end = _longest_by_end(doc)
         meaning: dict[str, Span | None] = {}
         for short, long in pairs:
-            if len(short) == 1:
-                meaning.setdefault(words[short.start], _entity_of(doc, long))
+            if len(short) == 1 and words[short.start] not in meaning:
+                meaning[words[short.start]] = _entity_of(by_end, long)
+        users = {i for span in doc.spans.get(USER_TERMS, ()) for i in range(span.start, span.end)}
         spans, cleared = [], set()
         for i, word in enumerate(words):
-            if word not in meaning:
+            if word not in meaning or i in users:
                 continue
             entity = meaning[word]
             cleared.add(i)
@@ -82,24 +84,35 @@ def definitions(doc: Doc, words: Sequence[str]) -> list[tuple[Span, Span]]:
                     break
                 if words[j] == "(":
                     break
-    pairs = []
+    pairs: list[tuple[Span, Span]] = []
+    defined: set[str] = set()
     for long_candidate, short_candidate in filter_matches(inside, doc):
+        if short_candidate.text in defined:
+            continue  # the first definition holds
         if not short_candidate.text.strip() or not any(c.isupper() for c in short_candidate.text):
             continue
         short, long = find_abbreviation(long_candidate, short_candidate)
         if long is not None and len(long.text) > len(short.text):
             pairs.append((short, long))
+            defined.add(short.text)
     return pairs
 
 
-def _entity_of(doc: Doc, long: Span) -> Span | None:
-    """The entity that the long form is: the same words, or one ending with it and covering most of it."""
-    best = None
-    for group in (USER_TERMS, TERMS):
+def _longest_by_end(doc: Doc) -> dict[int, Span]:
+    """The longest span found that ends at each token, the user's terms among them."""
+    out: dict[int, Span] = {}
+    for group in (TERMS, USER_TERMS):
         for span in doc.spans.get(group, ()):
-            if span.end == long.end and span.start <= long.start + (long.end - long.start) // 2:
-                best = span if best is None or len(span) > len(best) else best
-    return best
+            known = out.get(span.end)
+            if known is None or span.start <= known.start:
+                out[span.end] = span
+    return out
+
+
+def _entity_of(by_end: dict[int, Span], long: Span) -> Span | None:
+    """The entity that the long form is: the same words, or one ending with it and covering most of it."""
+    span = by_end.get(long.end)
+    return span if span is not None and span.start <= long.start + (long.end - long.start) // 2 else None
 
 
 @Language.factory("clinspan_abbreviations", requires=["doc.spans"], assigns=["doc.spans"])

@@ -23,6 +23,7 @@ wins over one after it. Negation passes along a list of entities of one label, a
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
@@ -35,7 +36,7 @@ from spacy.tokens import Doc
 from clinspan import schema
 from clinspan.attributes import ENTITIES, values_of
 from clinspan.components import resource_rows
-from clinspan.components.sections import TITLES, group_at, section_of
+from clinspan.components.sections import Places
 from clinspan.components.tokenizer import sentence_starts, token_table
 from clinspan.matching import Matcher, TermIndex
 
@@ -143,9 +144,14 @@ def read_rules(rows: Iterable[dict[str, str]]) -> list[Rule]:
             raise ValueError(f"rule {row['id']}: no set {error}") from None
         if axes == ("all",):
             axes = _AXES
+        value = row["value"] or "true"
+        if "experiencer" in axes and row["direction"] != "termination" and value not in schema.EXPERIENCERS:
+            raise ValueError(f"rule {row['id']}: value is not one of {', '.join(schema.EXPERIENCERS)}")
+        if row["scope"] and not row["scope"].isdigit():
+            raise ValueError(f"rule {row['id']}: scope is not a number of tokens")
         scope = int(row["scope"]) if row["scope"] else 0
         stops = frozenset(row["stops"].split("|")) if row["stops"] else frozenset()
-        rules.append(Rule(row["id"], axes, row["value"] or "true", row["direction"], scope, stops, labels, written))
+        rules.append(Rule(row["id"], axes, value, row["direction"], scope, stops, labels, written))
     return rules
 
 
@@ -178,8 +184,10 @@ class Context:
     def add_rules(self, rows: Iterable[dict[str, str]]) -> None:
         """Add rules (table rows, see the module); one with an id in use replaces that rule."""
         rows = list(rows)
-        new = read_rules(rows)
+        sets = [row for row in resource_rows("en/context.tsv") if row["direction"] == "set"]
+        new = read_rules([*sets, *rows])
         replaced = {rule.id for rule in new}
+        self._own_rows = [row for row in self._own_rows if row["id"] not in replaced]
         self._set_rules([rule for rule in self.rules if rule.id not in replaced] + new)
         self._own_rows += rows
 
@@ -207,61 +215,33 @@ class Context:
         words, offsets = token_table(doc)
         bounds = sentence_starts(doc)
         spans = [(span.start, span.end, span.label_) for span in entities]
-        heads = _heads(doc, entities, spans)
-        where = section_of(doc)
-        titles = {span.label_: span for span in doc.spans.get(TITLES, ())}
-        judged = self.judge(words, offsets, bounds, heads)
+        where = Places(doc)
+        judged = self.judge(words, offsets, bounds, [(s, e, _known(label)) for s, e, label in spans])
         for (start, end, label), found in zip(spans, judged):
-            section = group_at(where, start)
+            section = where.at(start)
             values: dict[str, Any] = {}
-            cues: list[dict[str, Any]] = []
-            for judgement in found:
-                if judgement.value == "patient":
+            cues: list[list[Any]] = []
+            for axis, value, rule_id, first, last in found:
+                if value == "patient":
                     continue
-                _apply(values, judgement.axis, judgement.value)
-                cues.append(self._evidence(words, offsets, judgement))
+                values[axis] = value if axis == "experiencer" else True
+                cues.append([axis, value, rule_id, offsets[first], offsets[last - 1] + len(words[last - 1])])
             if section is not None:
-                values["section"] = section
-                default = SECTION_DEFAULTS.get(section)
-                if default and label in default.labels and not any(j.axis == default.axis for j in found):
-                    title = titles[section]
-                    _apply(values, default.axis, default.value)
-                    cues.append(
-                        {
-                            "axis": default.axis,
-                            "value": default.value,
-                            "rule_id": f"section:{section}",
-                            "text": title.text,
-                            "start": title.start_char,
-                            "end": title.end_char,
-                        }
-                    )
+                group, title = section
+                values["section"] = group
+                default = SECTION_DEFAULTS.get(group)
+                if default and _known(label) in default.labels and not any(j.axis == default.axis for j in found):
+                    axis, value = default.axis, default.value
+                    values[axis] = value if axis == "experiencer" else True
+                    cues.append([axis, value, f"section:{group}", title.start_char, title.end_char])
             if values.get("negated") and values.get("allergy"):
                 del values["allergy"]  # "no known drug allergies"
-                cues = [cue for cue in cues if cue["axis"] != "allergy"]
+                cues = [cue for cue in cues if cue[0] != "allergy"]
             if cues:
                 values["cues"] = cues
             if values:
-                last = end - 1
-                stop = offsets[last] + len(words[last])
-                values_of(doc, offsets[start], stop, label).update(values)
+                values_of(doc, offsets[start], offsets[end - 1] + len(words[end - 1]), label).update(values)
         return doc
-
-    @staticmethod
-    def _evidence(words: Sequence[str], offsets: Sequence[int], judgement: Judgement) -> dict[str, Any]:
-        first, last = judgement.start, judgement.end - 1
-        start, end = offsets[first], offsets[last] + len(words[last])
-        text = ""
-        for i in range(first, judgement.end):
-            text += " " * (offsets[i] - start - len(text)) + words[i]
-        return {
-            "axis": judgement.axis,
-            "value": judgement.value,
-            "rule_id": judgement.rule_id,
-            "text": text,
-            "start": start,
-            "end": end,
-        }
 
     def judge(
         self,
@@ -454,39 +434,30 @@ class Context:
     # --- saving ---
 
     def to_disk(self, path: str | Path, **kwargs: Any) -> None:
-        """Write the rules added to the package's own, if any, as ``rules.tsv`` in the folder ``path``."""
-        if self._own_rows:
-            folder = Path(path)
-            folder.mkdir(parents=True, exist_ok=True)
-            lines = ["\t".join(COLUMNS)] + ["\t".join(row.get(c) or "" for c in COLUMNS) for row in self._own_rows]
-            (folder / "rules.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        """Write the rules added to the package's own, if any, as ``rules.jsonl`` in the folder ``path``."""
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _OWN_FILE).write_bytes(self.to_bytes())
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> Context:
         """Read what :meth:`to_disk` wrote."""
-        file = Path(path) / "rules.tsv"
-        if file.exists():
-            self.add_rules(_parse(file.read_text(encoding="utf-8")))
-        return self
+        file = Path(path) / _OWN_FILE
+        return self.from_bytes(file.read_bytes() if file.exists() else b"")
 
     def to_bytes(self, **kwargs: Any) -> bytes:
-        """The rules added to the package's own."""
-        lines = ["\t".join(COLUMNS)] + ["\t".join(row.get(c) or "" for c in COLUMNS) for row in self._own_rows]
-        return "\n".join(lines).encode()
+        """The rules added to the package's own, as JSON lines."""
+        return "".join(json.dumps(row) + "\n" for row in self._own_rows).encode()
 
     def from_bytes(self, data: bytes, **kwargs: Any) -> Context:
         """Read what :meth:`to_bytes` gave."""
-        rows = _parse(data.decode())
+        rows = [json.loads(line) for line in data.decode().split("\n") if line]
         if rows:
             self.add_rules(rows)
         return self
 
 
+_OWN_FILE = "rules.jsonl"
 COLUMNS = ("id", "axis", "value", "direction", "scope", "stops", "labels", "cues")
-
-
-def _parse(text: str) -> list[dict[str, str]]:
-    lines = text.splitlines()
-    return [dict(zip(lines[0].split("\t"), line.split("\t"))) for line in lines[1:]]
 
 
 def _step(
@@ -550,16 +521,9 @@ def _closes(words: Sequence[str], end: int) -> bool:
     return word in (",", ";", ".", ")", "]", "|", "/") or ("\n" in word)
 
 
-def _apply(values: dict[str, Any], axis: str, value: str) -> None:
-    values[axis] = value if axis == "experiencer" else True
-
-
-def _heads(doc: Doc, entities: Sequence[Any], spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """The tokens by which each entity is judged (for given discontinuous spans: the head fragment)."""
-    fragments = doc.user_data.get("clinspan.heads")
-    if not fragments:
-        return spans
-    return [tuple(fragments[k]) if fragments[k] else span for k, span in enumerate(spans)]  # type: ignore[misc]
+def _known(label: str) -> str:
+    """The label whose rules apply: labels that are not ours are judged as conditions."""
+    return label if label in schema.LABELS else "CONDITION"
 
 
 @Language.factory("clinspan_context", requires=["doc.spans", "token.is_sent_start"], assigns=["doc.spans"])

@@ -59,7 +59,7 @@ def without_headings(doc: Doc, groups: list[list[Span]]) -> tuple[list[list[Span
 
 
 def merge(groups: list[list[Span]]) -> tuple[list[Span], list[Span]]:
-    """Winners and losers, each in the order of the text. ``groups``: the finders' spans, by rank."""
+    """Winners and losers, each in the order of the text. ``groups``: the finders' spans, by rank, the user's first."""
     filled = [group for group in groups if group]
     if not filled:
         return [], []
@@ -70,7 +70,7 @@ def merge(groups: list[list[Span]]) -> tuple[list[Span], list[Span]]:
     ranked: list[tuple[Any, Span]] = []
     for rank, group in enumerate(groups):
         for span in group:
-            ranked.append(((span.id_ not in FINDERS, span.end - span.start, -rank, -span.start), span))
+            ranked.append(((not rank, span.end - span.start, -rank, -span.start), span))
     ranked.sort(key=lambda pair: pair[0], reverse=True)
     taken: set[int] = set()
     winners, losers = [], []

@@ -20,7 +20,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from clinspan.components import Stateless, resource_rows
-from clinspan.components.tokenizer import sentence_starts, token_table
+from clinspan.components.tokenizer import breaks_line, sentence_starts, token_table
 from clinspan.matching import Match, Matcher, TermIndex
 
 TITLES = "section_titles"
@@ -98,6 +98,7 @@ class Sections(Stateless):
         words, _ = token_table(doc)
         starts = sentence_starts(doc)
         sentence = set(starts)
+        self._matcher.trim()
         found: dict[int, Header] = {}
         for start in starts:
             match = self._matcher.at(words, start)
@@ -134,7 +135,7 @@ class Sections(Stateless):
     def _header(self, words: Sequence[str], match: Match, sentence: set[int]) -> Header | None:
         start, end = match.start, match.end
         written = [w for w in words[start:end] if not w.isspace()]
-        if any("\n" in w for w in words[start:end]):
+        if any(map(breaks_line, words[start:end])):
             return None
         joined = "".join(written)
         titles = [
@@ -147,7 +148,7 @@ class Sections(Stateless):
         total = len(words)
         nxt = words[end] if end < total else "\n"
         at_start = start in sentence
-        if nxt.isspace() and "\n" not in nxt and end + 1 < total:
+        if nxt.isspace() and not breaks_line(nxt) and end + 1 < total:
             end_of_title = end + 1
             nxt = words[end_of_title]
         else:
@@ -177,7 +178,7 @@ class Sections(Stateless):
                 not w[0].isalpha() or w[0].isupper() or w in _JOINING or "(" in between for w in between
             ):
                 return Header(start, colon, title.group, colon + 1)
-        if title.open and (not start or "\n" in words[start - 1]):
+        if title.open and (not start or breaks_line(words[start - 1])):
             return Header(start, end, title.group, end)
         if upper and not title.strict and len(joined) > 3 and not nxt.isupper() and nxt[0].isalnum() and not colon:
             return Header(start, end, title.group, end)
@@ -190,7 +191,7 @@ class Sections(Stateless):
             word = words[at]
             if word == ":":
                 return at
-            if "\n" in word or word in (".", ",", ";"):
+            if breaks_line(word) or word in (".", ",", ";"):
                 return 0
         return 0
 
@@ -202,7 +203,7 @@ class Sections(Stateless):
         capitals = 0  # words in capitals so far
         for at in range(start, min(start + _LONGEST_HEADER * 2, len(words))):
             word = words[at]
-            if word == ":" or (word.isspace() and "\n" in word):
+            if word == ":" or breaks_line(word):
                 letters = sum(map(len, words[start:at]))
                 if word == ":":
                     return Header(start, at, "other", at + 1) if letters > 3 else None
@@ -229,10 +230,10 @@ def _paragraph_end(words: Sequence[str], header: Header, end: int) -> int:
     first = True
     for i in range(header.body, end):
         word = words[i]
-        if word.isspace() and "\n" in word:
+        if breaks_line(word):
             if first and header.group not in _SHORT:
                 return end
-            if not first and word.count("\n") > 1:
+            if not first and len(word.splitlines()) > 1:
                 return i + 1
         elif not word.isspace():
             first = False
@@ -253,24 +254,27 @@ def _places(words: list[str], wanted: str) -> Iterator[int]:
         yield place
 
 
-def section_of(doc: Doc) -> tuple[list[int], list[str | None]]:
-    """For looking up sections by token: where one begins or ends, and the group from there on (None: in no section)."""
-    starts: list[int] = [-1]
-    groups: list[str | None] = [None]
-    for span in doc.spans.get(SECTIONS, ()):
-        if starts[-1] == span.start:
-            groups[-1] = span.label_
+class Places:
+    """The sections of a Doc, to be looked up by token."""
+
+    def __init__(self, doc: Doc) -> None:
+        self._starts: list[int] = [-1]
+        self._found: list[tuple[str, Span] | None] = [None]
+        titles = doc.spans.get(TITLES, ())
+        for section, title in zip(doc.spans.get(SECTIONS, ()), titles):
+            self._add(section.start, (section.label_, title))
+            self._add(section.end, None)
+
+    def _add(self, start: int, found: tuple[str, Span] | None) -> None:
+        if self._starts[-1] == start:
+            self._found[-1] = found
         else:
-            starts.append(span.start)
-            groups.append(span.label_)
-        starts.append(span.end)
-        groups.append(None)
-    return starts, groups
+            self._starts.append(start)
+            self._found.append(found)
 
-
-def group_at(table: tuple[list[int], list[str | None]], token: int) -> str | None:
-    """The section group at a token, by the table of :func:`section_of`."""
-    return table[1][bisect_right(table[0], token) - 1]
+    def at(self, token: int) -> tuple[str, Span] | None:
+        """Group and title of the section that the token stands in, or None."""
+        return self._found[bisect_right(self._starts, token) - 1]
 
 
 @Language.factory("clinspan_sections", requires=["token.is_sent_start"], assigns=["doc.spans"])

@@ -24,9 +24,10 @@ from spacy.tokens import Doc, Span
 from clinspan import schema
 from clinspan.attributes import KEY
 from clinspan.components import resource_rows
-from clinspan.components.sections import group_at, section_of
+from clinspan.components.sections import Places
 from clinspan.components.tokenizer import token_table
 from clinspan.matching import Matcher, TermIndex
+from clinspan.matching.normal import symbols
 
 TERMS = "terms"
 USER_TERMS = "user_terms"
@@ -45,7 +46,7 @@ _BLOCKING = frozenset(
     """.split()
 )
 #: Which labels a word for a part, or for something done (``+removal``), may stand behind.
-_WHOLES = {"ANATOMY": ("ANATOMY",), "PROCEDURE": ("DEVICE", "ANATOMY", "CONDITION")}
+WHOLES = {"ANATOMY": ("ANATOMY",), "PROCEDURE": ("DEVICE", "ANATOMY", "CONDITION")}
 _UNITS = frozenset(["foot", "feet"])
 _DETERMINERS = frozenset("the a his her their its this that left right both bilateral".split())
 #: Labels that a body site directly before them joins.
@@ -134,7 +135,7 @@ class Terms:
 
     def open_index(self, path: str | Path) -> None:
         """Use the index file at ``path`` (mapped, not read)."""
-        self._index_path = Path(path)
+        self._index_path = Path(path).resolve()
         self._bundled = _Dictionary(TermIndex.open(path), TERMS)
 
     def add_terms(self, rows: Iterable[dict[str, str]], *, source: str = USER_TERMS) -> int:
@@ -146,12 +147,14 @@ class Terms:
         Raises:
             ValueError: a row without a term, or with an unknown label; the message gives the row's number.
         """
-        rows = [dict(row, source=source) for row in rows]
+        rows = [{k: " ".join((v or "").split()) for k, v in row.items()} | {"source": source} for row in rows]
         names = []
         for number, row in enumerate(rows, 1):
-            term, label = (row.get("term") or "").strip(), (row.get("label") or "").strip().upper()
-            if not term:
+            term, label = row.get("term", ""), row.get("label", "").upper()
+            if not symbols(term.lstrip(EXACT)):
                 raise ValueError(f"{source}: row {number} has no term")
+            if any(piece.startswith(("<num>", "<year>", "*")) and len(piece) > 3 for piece in term.split()):
+                raise ValueError(f"{source}: row {number}: a term is words, without * or <num>")
             if label not in schema.LABELS:
                 raise ValueError(f"{source}: row {number}: label is not one of {', '.join(schema.LABELS)}")
             mode = EXACT if term[0] == EXACT and len(term) > 1 else ANY
@@ -209,14 +212,14 @@ class Terms:
                             body is None
                             and out
                             and out[-1][1] == first
-                            and out[-1][2].concept[0] in _WHOLES[name.concept[0]]
+                            and out[-1][2].concept[0] in WHOLES.get(name.concept[0], ())
                         ):
                             body = out.pop()[:2]
                         if body is None:
                             continue
                         site, found = body, name
                     elif name.mode == AMBIGUOUS:
-                        where = where or section_of(doc)
+                        where = where or Places(doc)
                         found = self._decide(words, first, end, name, where)
                     else:
                         found = name if _admits(words, first, end, name) else None
@@ -257,7 +260,10 @@ class Terms:
                 _any_near(words[max(0, start - _SIDE) : start], reading.before)
                 and _any_near(words[end : end + _SIDE], reading.after)
                 and _any_near([*words[max(0, start - _NEAR) : start], *words[end : end + _NEAR]], reading.near)
-                and (not reading.sections or group_at(where, start) in reading.sections)
+                and (
+                    not reading.sections
+                    or ((section := where.at(start)) is not None and section[0] in reading.sections)
+                )
             ):
                 return name if reading.concept_id == name.concept.concept_id else None
         return None
@@ -270,9 +276,8 @@ class Terms:
         folder.mkdir(parents=True, exist_ok=True)
         if self._index_path is not None and self._index_path.resolve() != (folder / INDEX_FILE).resolve():
             shutil.copyfile(self._index_path, folder / INDEX_FILE)
-        if self._user_rows:
-            lines = [json.dumps(row, ensure_ascii=False) for row in self._user_rows]
-            (folder / _USER_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        lines = "".join(json.dumps(row) + "\n" for row in self._user_rows)
+        (folder / _USER_FILE).write_text(lines, encoding="ascii")
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> Terms:
         """Map the index file of the folder ``path`` and read the user's names."""
@@ -280,8 +285,8 @@ class Terms:
         if (folder / INDEX_FILE).exists():
             self.open_index(folder / INDEX_FILE)
         if (folder / _USER_FILE).exists():
-            lines = (folder / _USER_FILE).read_text(encoding="utf-8").splitlines()
-            self._restore([json.loads(line) for line in lines])
+            lines = (folder / _USER_FILE).read_text(encoding="ascii").split("\n")
+            self._restore([json.loads(line) for line in lines if line])
         return self
 
     def _restore(self, rows: list[dict[str, str]]) -> None:

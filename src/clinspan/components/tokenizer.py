@@ -34,16 +34,16 @@ _MARK = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u20d0-\u20ff\ufe00-\ufe0f\u200d
 _LETTER = f"[^\\W\\d_][{_MARK}]*"
 _ALNUM = f"(?:[^\\W_][{_MARK}]*)"
 _WORD = f"{_LETTER}{_ALNUM}*"
-_PIECE = re.compile(
+_PATTERN = (
     r"""
-      https?://\S+[^\s.,;:)\]] | www\.\S+[^\s.,;:)\]] | [A-Za-z0-9._+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+
+      https?://\S+[^\s.,;:)\]] | www\.\S+[^\s.,;:)\]]
     | (?:(?<![\w/])(?:"""
     + "|".join(re.escape(s) for s in sorted(_SLASHED, key=len, reverse=True))
     + r""")(?![\w/]) | (?<!\w)w/(?=[A-Za-z]))
     | \d{1,4}([/.-])\d{1,2}\1\d{2,4}(?![\d/-])            # dates
     | \d{1,2}:\d{2}(?::\d{2})?(?!\d)                      # times
     | \d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d) | \d+(?:st|nd|rd|th)(?![^\W\d_]) | \d*\.\d+(?!\d*\.\d) | \d+
-    | q\.[\da-z.-]*[a-z]\.?(?![^\W_]) | (?:[A-Za-z]\.){2,}(?:[A-Za-z](?![A-Za-z]))? | [A-Z]\.(?=[a-z]{3})[a-z]+
+    | q\.[\da-z.-]{0,8}[a-z]\.?(?![^\W_]) | (?:[A-Za-z]\.){2,}(?:[A-Za-z](?![A-Za-z]))? | [A-Z]\.(?=[a-z]{3})[a-z]+
     | (?:"""
     + "|".join(_STOPPED)
     + r""")\.(?=$|[\s,;:)])
@@ -57,11 +57,16 @@ _PIECE = re.compile(
     + _MARK
     + r"""]*
     | \S
-    """,
-    re.VERBOSE | re.IGNORECASE,
+    """
+)
+_FLAGS = re.VERBOSE | re.IGNORECASE
+_PIECE = re.compile(_PATTERN, _FLAGS)
+# only for chunks with an @: elsewhere this branch would be tried, and scan ahead, at every token
+_PIECE_WITH_EMAIL = re.compile(
+    r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,64}(?:\.[A-Za-z0-9-]{1,64})+ |" + _PATTERN, _FLAGS
 )
 _CHUNK = re.compile(r"\S+ ?|\s+")
-_CACHE_LIMIT = 300_000
+_CACHE_LIMIT = 100_000
 _cache: dict[str, tuple[list[str], list[bool]]] = {}
 
 
@@ -70,7 +75,11 @@ def _cut(chunk: str) -> tuple[list[str], list[bool]]:
     if chunk.isspace():
         return [chunk], [False]
     body = chunk[:-1] if chunk[-1] == " " else chunk
-    words = [body] if body.isalpha() and body.isascii() else [m.group() for m in _PIECE.finditer(body)]
+    if body.isalpha() and body.isascii():
+        words = [body]
+    else:
+        pattern = _PIECE_WITH_EMAIL if "@" in body else _PIECE
+        words = [m.group() for m in pattern.finditer(body)]
     spaces = [False] * len(words)
     spaces[-1] = body is not chunk
     return words, spaces
@@ -93,11 +102,15 @@ def words_and_spaces(text: str) -> tuple[list[str], list[bool]]:
     return words, spaces
 
 
-def cut_at(words: list[str], spaces: list[bool], cuts: Iterable[int]) -> tuple[list[str], list[bool]]:
-    """The same tokens, cut further at the character offsets ``cuts`` (a following space becomes a token if need be)."""
-    wanted = sorted(set(cuts))
-    if not wanted:
-        return words, spaces
+def cut_at(
+    words: list[str], spaces: list[bool], starts: Iterable[int], ends: Iterable[int]
+) -> tuple[list[str], list[bool]]:
+    """The same tokens, cut further so that spans with these ``starts`` and ``ends`` fall on tokens.
+
+    A space behind a word becomes a token of its own where a span begins or ends with it.
+    """
+    starts, ends = set(starts), set(ends)
+    wanted = sorted(starts | ends)
     out_words: list[str] = []
     out_spaces: list[bool] = []
     place, k = 0, 0
@@ -111,13 +124,12 @@ def cut_at(words: list[str], spaces: list[bool], cuts: Iterable[int]) -> tuple[l
             word, place = word[wanted[k] - place :], wanted[k]
             k += 1
         out_words.append(word)
-        if space and k < len(wanted) and wanted[k] == end:
-            # something may begin with the space after this token: it becomes a token of its own
+        if space and (end in starts or end + 1 in ends):
             out_words.append(" ")
             out_spaces += (False, False)
         else:
             out_spaces.append(space)
-        place = end + (1 if space else 0)
+        place = end + space
     return out_words, out_spaces
 
 
@@ -181,6 +193,11 @@ def token_table(doc: Doc) -> tuple[list[str], list[int]]:
         words, offsets = [token.text for token in doc], [token.idx for token in doc]
         _last = (weakref.ref(doc), words, offsets)
     return words, offsets
+
+
+def breaks_line(word: str) -> bool:
+    """Whether a token is white space with a line end in it."""
+    return word.isspace() and ("\n" in word or "\r" in word)
 
 
 def sentence_starts(doc: Doc) -> list[int]:

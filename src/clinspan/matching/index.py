@@ -25,6 +25,7 @@ from clinspan.matching.normal import SUFFIX_MARK, classes, readings, symbols
 MAGIC = b"CLSPIDX1"
 _HEADER = struct.Struct("<8sQ32s")  # magic, length of the JSON part, sha256 of everything after the header
 _ALIGN = 16
+_ROOT = (0,)
 
 
 class IndexFileError(ValueError):
@@ -279,7 +280,7 @@ class Matcher:
         self._states: dict[tuple[int, ...], _State] = {}
         self._read: dict[str, tuple[tuple[tuple[int, ...], ...], ...] | None] = {}
         self._size = 0
-        self.root = self._state((0,))
+        self.root = self._state(_ROOT)
 
     def _state(self, nodes: tuple[int, ...]) -> _State:
         state = self._states.get(nodes)
@@ -295,14 +296,18 @@ class Matcher:
         else:
             read = self._read[word] = self.index.read(word)
         if read is None:
-            return state if state is not self.root else None
+            return state if state.nodes != _ROOT else None
         nodes = self.index.step(state.nodes, read) if read else ()
         return self._state(nodes) if nodes else None
 
-    def starts(self, words: Sequence[str]) -> list[tuple[int, _State]]:
-        """Where a name could begin: token number and the state after that token."""
+    def trim(self) -> None:
+        """Forget the remembered transitions if there are too many; called once a document."""
         if self._size > self.limit:
             self.reset()
+
+    def starts(self, words: Sequence[str]) -> list[tuple[int, _State]]:
+        """Where a name could begin: token number and the state after that token."""
+        self.trim()
         root = self.root
         return [(i, state) for i, state in enumerate(map(root.__getitem__, words)) if state is not None]
 
