@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc
 
 from clinspan.notes import Note, read_notes, sanitize
 from clinspan.pipeline import load, pipeline_name
@@ -74,13 +73,22 @@ def by_length(nlp: Language, texts: Sequence[str], repeats: int) -> None:
 
 
 def _one_pass(nlp: Language, texts: Sequence[str]) -> dict[str, float]:
-    """CPU seconds of each component over all texts."""
-    docs: list[Doc] = []
-    spent = {"tokenizer": cpu(lambda: docs.extend(nlp.make_doc(text) for text in texts))}
-    for name, component in nlp.pipeline:
-        spent[name] = cpu(lambda c=component: [c(doc) for doc in docs])
+    """CPU seconds of each component over all texts, note by note as a run goes."""
+    spent = dict.fromkeys(["tokenizer", *nlp.pipe_names, "rows"], 0.0)
     rows = EntityRows(pipeline="")
-    spent["rows"] = cpu(lambda: ([rows.add(doc, "", text) for doc, text in zip(docs, texts)], rows.take()))
+    clock = time.process_time
+    for text in texts:
+        before = clock()
+        doc = nlp.make_doc(text)
+        spent["tokenizer"] += clock() - before
+        for name, component in nlp.pipeline:
+            before = clock()
+            doc = component(doc)
+            spent[name] += clock() - before
+        before = clock()
+        rows.add(doc, "", text)
+        spent["rows"] += clock() - before
+    spent["rows"] += cpu(rows.take)
     return spent
 
 

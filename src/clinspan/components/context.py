@@ -85,6 +85,10 @@ SECTION_DEFAULTS: dict[str, SectionDefault] = {
 }
 
 
+#: Sections that tell what was done in this visit: "the bronchoscope was removed" is no past there.
+_DONE_HERE = frozenset(["procedures", "technique", "anesthesia"])
+
+
 class _Effect(NamedTuple):
     """What a cue's rules do, worked out once: the axes they end, and those they begin a scope on."""
 
@@ -221,15 +225,16 @@ class Context:
             section = where.at(start)
             values: dict[str, Any] = {}
             cues: list[list[Any]] = []
+            group = section[0] if section else None
             for axis, value, rule_id, first, last in found:
-                if value == "patient":
+                if value == "patient" or (value == "stopped" and group in _DONE_HERE):
                     continue
                 values[axis] = value if axis == "experiencer" else True
                 cues.append([axis, value, rule_id, offsets[first], offsets[last - 1] + len(words[last - 1])])
             if section is not None:
-                group, title = section
+                title = section[1]
                 values["section"] = group
-                default = SECTION_DEFAULTS.get(group)
+                default = SECTION_DEFAULTS.get(group or "")
                 if default and _known(label) in default.labels and not any(j.axis == default.axis for j in found):
                     axis, value = default.axis, default.value
                     values[axis] = value if axis == "experiencer" else True
