@@ -47,6 +47,14 @@ _BLOCKING = frozenset(
 )
 #: Which labels a word for a part, or for something done (``+removal``), may stand behind.
 WHOLES = {"ANATOMY": ("ANATOMY",), "PROCEDURE": ("DEVICE", "ANATOMY", "CONDITION")}
+# Names of things done or used that are verbs behind "to".
+_VERBS = frozenset(
+    """
+    repair drain suture suction drill clamp stent cast splint stitch staple bandage dress shunt plate pin screw wire
+    graft sponge block shave ream snare bypass clip sling brace tie irrigate cough rash wound tear fracture bleed bruise
+    fall scar blister swell itch faint pace
+    """.split()
+)
 _UNITS = frozenset(["foot", "feet"])
 _DETERMINERS = frozenset("the a his her their its this that left right both bilateral".split())
 #: Labels that a body site directly before them joins.
@@ -232,6 +240,8 @@ class Terms:
                     break
                 if first and words[end - 1] in _UNITS and words[first - 1][:1].isdigit():
                     break  # "6 feet"
+                if first and words[first - 1] == "to" and words[first] in _VERBS:
+                    break  # "to repair"
                 if first > 1 and words[first - 1] == "of" and words[first - 2].lower() in _BLOCKING:
                     break  # "Department of Anesthesia"
                 if site and site[1] == start and (label in _JOINED or label == "ANATOMY" or name.mode == PART):
@@ -241,6 +251,8 @@ class Terms:
                 ):  # "carcinoma of the left breast" is one entity
                     start, _, whole = out.pop()
                     name = Name(Concept(whole.concept.label, "", "", ""), ANY, "")
+                elif label == "CONDITION" and out and out[-1][1] == start and _describes(words, out[-1]):
+                    start = out.pop()[0]  # "infected cyst"
                 if start < first:
                     name = Name(Concept(name.concept.label, "", "", ""), ANY, "")
                 out.append((start, end, name))
@@ -313,6 +325,11 @@ class Terms:
 
 def _from_bytes(data: bytes) -> Terms:
     return Terms().from_bytes(data)
+
+
+def _describes(words: Sequence[str], found: tuple[int, int, Name]) -> bool:
+    """Whether a finding is one word that describes the next: "infected"."""
+    return found[2].concept[0] == "CONDITION" and found[1] - found[0] == 1 and words[found[0]].endswith(("ed", "ic"))
 
 
 def _links(words: Sequence[str], low: int, high: int) -> bool:
