@@ -43,6 +43,7 @@ _BLOCKING = frozenset(
     """
     lab team department dept room suite clinic center centre unit floor service staff nurse technician consultant
     machine board table tray gap department's resident attending provider personnel group camp policy form division
+    system systems ward
     """.split()
 )
 #: Which labels a word for a part, or for something done (``+removal``), may stand behind.
@@ -134,7 +135,7 @@ class Terms:
                 row["concept_id"],
                 *(frozenset(w for w in row[c].split("|") if w) for c in ("before", "after", "near", "sections")),
             )
-            self._ambiguous.setdefault(row["form"], []).append(reading)
+            self._ambiguous.setdefault(row["form"].replace(" ", ""), []).append(reading)
 
     # --- data ---
 
@@ -263,8 +264,10 @@ class Terms:
 
     def _decide(self, words: Sequence[str], start: int, end: int, name: Name, where: Any) -> Name | None:
         """The name if the words around call for its concept among the form's readings."""
-        written = "".join(words[start:end])
-        rules = self._ambiguous.get(written) or self._ambiguous.get(written.removesuffix("s"))
+        written = "".join(w for w in words[start:end] if not w.isspace())
+        # a form given in lower case stands for any case
+        tries = (written, written.removesuffix("s"), written.lower(), written.lower().removesuffix("s"))
+        rules = next((rules for form in tries if (rules := self._ambiguous.get(form))), None)
         if rules is None:
             return None
         for reading in rules:
