@@ -428,10 +428,12 @@ class Context:
                 if any(j.axis == axis for j in out[k]):
                     continue
                 last = flagged.get(axis)
-                if last and last[0] is cue and not _joined(words, end, last[1]):
+                again = last is not None and last[0] is cue
+                if again and not _joined(words, end, last[1]):
                     continue
                 for rule in rules:
-                    if label in rule.labels and _in_scope(words, end, cue.start, rule):
+                    # an item of the list whose next item the cue reached is reached too
+                    if label in rule.labels and (again or _in_scope(words, end, cue.start, rule)):
                         flagged[axis] = (cue, start)
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
                         break

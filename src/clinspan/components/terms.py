@@ -43,7 +43,7 @@ _BLOCKING = frozenset(
     """
     lab team department dept room suite clinic center centre unit floor service staff nurse technician consultant
     machine board table tray gap department's resident attending provider personnel group camp policy form division
-    system systems ward
+    system systems ward swab swabs pad pads wipe wipes dependency
     """.split()
 )
 #: Which labels a word for a part, or for something done (``+removal``), may stand behind.
