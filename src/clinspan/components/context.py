@@ -442,9 +442,11 @@ class Context:
 
     def to_disk(self, path: str | Path, **kwargs: Any) -> None:
         """Write the rules added to the package's own, if any, as ``rules.jsonl`` in the folder ``path``."""
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _OWN_FILE).write_bytes(self.to_bytes())
+        file = Path(path) / _OWN_FILE
+        file.unlink(missing_ok=True)  # of a pipeline saved there before
+        if self._own_rows:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(self.to_bytes())
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> Context:
         """Read what :meth:`to_disk` wrote."""

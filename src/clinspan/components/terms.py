@@ -291,8 +291,10 @@ class Terms:
         folder.mkdir(parents=True, exist_ok=True)
         if self._index_path is not None and self._index_path.resolve() != (folder / INDEX_FILE).resolve():
             shutil.copyfile(self._index_path, folder / INDEX_FILE)
-        lines = "".join(json.dumps(row) + "\n" for row in self._user_rows)
-        (folder / _USER_FILE).write_text(lines, encoding="ascii")
+        (folder / _USER_FILE).unlink(missing_ok=True)  # of a pipeline saved there before
+        if self._user_rows:
+            lines = "".join(json.dumps(row) + "\n" for row in self._user_rows)
+            (folder / _USER_FILE).write_text(lines, encoding="ascii")
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> Terms:
         """Map the index file of the folder ``path`` and read the user's names."""
