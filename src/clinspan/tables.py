@@ -103,13 +103,10 @@ class EntityRows(Rows):
             start, end, label = span.start_char, span.end_char, span.label_
             stored = user_data.get((KEY, start, end, label), nothing)
             get = stored.get
-            negated = get("negated", False)
-            uncertain = get("uncertain", False)
-            hypothetical = get("hypothetical", False)
-            historical = get("historical", False)
-            allergy = get("allergy", False)
-            experiencer = get("experiencer", "patient")
-            assertion, exists = _summary(negated, uncertain, hypothetical, historical, allergy, experiencer)
+            judged = _NOTHING_SET
+            if "cues" in stored or not stored.keys().isdisjoint(_AXES):
+                values = tuple(get(axis, default) for axis, default in _AXES.items())
+                judged = (*values, *_summary(*values))
             row = (
                 note_id,
                 f"{note_id}:{start}:{end}:{label}",
@@ -119,14 +116,7 @@ class EntityRows(Rows):
                 label,
                 get("section"),
                 max(0, bisect_right(bounds, span.start) - 1),
-                negated,
-                uncertain,
-                hypothetical,
-                historical,
-                allergy,
-                experiencer,
-                assertion,
-                exists,
+                *judged,
                 cue_dicts(cues, text) if (cues := get("cues")) else (),
                 get("concept_id"),
                 get("vocabulary"),
@@ -143,10 +133,16 @@ class EntityRows(Rows):
         return len(rows)
 
 
+_AXES: dict[str, Any] = {**dict.fromkeys(schema.FLAGS, False), "experiencer": "patient"}
+
+
 @lru_cache(maxsize=256)
 def _summary(*axes: Any) -> tuple[str, bool]:
-    values = dict(zip((*schema.FLAGS, "experiencer"), axes))
+    values = dict(zip(_AXES, axes))
     return schema.assertion(**values), schema.exists(**values)
+
+
+_NOTHING_SET = (*_AXES.values(), *_summary(*_AXES.values()))
 
 
 def add_sections(rows: Rows, doc: Doc, note_id: str, text: str) -> None:

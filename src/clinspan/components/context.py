@@ -93,6 +93,7 @@ class _Effect(NamedTuple):
     """What a cue's rules do, worked out once: the axes they end, and those they begin a scope on."""
 
     direction: str  # of the first rule
+    opens: bool  # whether it begins a scope
     ends: tuple[str, ...]
     before: tuple[tuple[str, tuple[Rule, ...]], ...]
     after: tuple[tuple[str, tuple[Rule, ...]], ...]
@@ -260,7 +261,6 @@ class Context:
         ``bounds`` are the tokens that begin sentences.
         """
         out: list[list[Judgement]] = [[] for _ in entities]
-        cues = self._cues(words, entities)
         for k, (start, end, label) in enumerate(entities):
             rule = self._attached_to(words, offsets, start)
             if rule and label in rule.labels:
@@ -268,67 +268,75 @@ class Context:
             rule = self._self.get(words[start].lower()) if end == start + 1 else None
             if rule and label in rule.labels:
                 out[k] += [Judgement(axis, rule.value, rule.id, start, end) for axis in rule.axes]
-        if not cues:
-            return out
         order = sorted(range(len(entities)), key=lambda k: entities[k][0])
-        ends = [*bounds[1:], len(words)]
-        e = c = 0
+        e = 0
         carried: dict[str, _Active] = {}
-        for begin, end in zip(bounds, ends):
-            first_c = c
-            while c < len(cues) and cues[c].start < end:
-                c += 1
+        for begin, end in zip(bounds, [*bounds[1:], len(words)]):
             first_e = e
             while e < len(order) and entities[order[e]][0] < end:
                 e += 1
-            here = cues[first_c:c]
             mine = order[first_e:e]
             if carried and words[begin] not in _BULLETS and not words[begin].isdigit():
                 carried = {}
-            if not carried and not any(cue.effect.before or cue.effect.after for cue in here):
-                continue
-            active = self._sweep(words, here, mine, entities, out, carried)
-            if mine:
-                self._sweep_back(words, here, mine, entities, out)
             last = end - 1
             while last > begin and words[last].isspace():
                 last -= 1
-            if words[last] == ":":
+            heads_list = words[last] == ":"
+            if not mine and not heads_list:
+                continue
+            cues = self._cues(words, begin, end, [entities[k] for k in mine], carried=bool(carried))
+            if not carried and not cues:
+                continue
+            active = self._sweep(words, cues, mine, entities, out, carried)
+            if mine:
+                self._sweep_back(words, cues, mine, entities, out)
+            if heads_list:
                 # "Denies:" over a list
                 carried = {axis: held for axis, held in active.items() if held.cue.end in (last, last + 1)}
         return out
 
-    def _cues(self, words: Sequence[str], entities: Sequence[tuple[int, int, str]]) -> list[_Cue]:
-        """The cues of the text, in order, none overlapping another or an entity's beginning.
+    def _cues(
+        self,
+        words: Sequence[str],
+        begin: int,
+        end: int,
+        entities: Sequence[tuple[int, int, str]],
+        *,
+        carried: bool,
+    ) -> list[_Cue]:
+        """The cues of the sentence ``[begin, end)``, in order, none overlapping another or an entity's beginning.
 
-        A pseudo-cue rules out the cues it overlaps that are not longer ("there is [no change in]").
+        A pseudo-cue rules out the cues it overlaps that are not longer ("there is [no change in]"). Cues that only end
+        scopes are left out where none can be open.
         """
-        taken = {token for start, end, _ in entities for token in range(start, end)}
+        taken = {token - begin for first, past, _ in entities for token in range(first, past)}
         matches = [
-            (start, end, self._effects.get(ids) or self._effect(ids))
-            for start, end, ids in self._matcher.all(words)
-            if start not in taken and (end - start == 1 or end - 1 not in taken)
+            (start + begin, stop + begin, self._effects.get(ids) or self._effect(ids))
+            for start, stop, ids in self._matcher.all(words[begin:end])
+            if start not in taken and (stop - start == 1 or stop - 1 not in taken)
         ]
+        if not carried and not any(effect.opens for _, _, effect in matches):
+            return []
         pseudo: dict[int, tuple[int, int]] = {}  # by token: the longest pseudo-cue over it
-        for start, end, effect in matches:
+        for start, stop, effect in matches:
             if effect.direction == "pseudo":
-                for token in range(start, end):
+                for token in range(start, stop):
                     known = pseudo.get(token)
-                    if known is None or end - start > known[1] - known[0]:
-                        pseudo[token] = (start, end)
+                    if known is None or stop - start > known[1] - known[0]:
+                        pseudo[token] = (start, stop)
         found: list[_Cue] = []
         last = 0
-        for start, end, effect in matches:
+        for start, stop, effect in matches:
             if start < last:
                 continue
             if pseudo and effect.direction != "pseudo":
-                over = pseudo.get(start) or pseudo.get(end - 1)
-                if over and over[1] - over[0] >= end - start:
+                over = pseudo.get(start) or pseudo.get(stop - 1)
+                if over and over[1] - over[0] >= stop - start:
                     continue
-            if effect.direction == "answer" and not _closes(words, end):
+            if effect.direction == "answer" and not _closes(words, stop):
                 continue
-            found.append(_Cue(start, end, effect))
-            last = end
+            found.append(_Cue(start, stop, effect))
+            last = stop
         return found
 
     def _effect(self, ids: tuple[int, ...]) -> _Effect:
@@ -341,7 +349,7 @@ class Context:
                     for axis in rule.axes:
                         begins[side].setdefault(axis, []).append(rule)
         before, after = (tuple((axis, tuple(rules)) for axis, rules in side.items()) for side in begins)
-        effect = self._effects[ids] = _Effect(rules[0].direction, tuple(ends), before, after)
+        effect = self._effects[ids] = _Effect(rules[0].direction, bool(before or after), tuple(ends), before, after)
         return effect
 
     def _attached_to(self, words: Sequence[str], offsets: Sequence[int], start: int) -> Rule | None:

@@ -22,6 +22,7 @@ from clinspan.components.sections import TITLES
 
 #: Span groups of the finders, by rank.
 FINDERS: tuple[str, ...] = ("user_terms", "abbreviations", "terms", "ner")
+_TERMS = FINDERS.index("terms")  # whose spans never overlap
 #: Sections whose header is itself what is recorded: "COMPLICATIONS: None", "ESTIMATED BLOOD LOSS: 50 mL".
 _NAMED_BY_HEADER = frozenset(["complications", "drains", "estimated_blood_loss"])
 
@@ -30,7 +31,7 @@ class Entities(Stateless):
     """The component; :func:`merge` is the pure function inside."""
 
     def __call__(self, doc: Doc) -> Doc:
-        groups = [list(doc.spans[name]) for name in FINDERS if name in doc.spans]
+        groups = [list(doc.spans[name]) if name in doc.spans else [] for name in FINDERS]
         groups, headings = without_headings(doc, groups)
         winners, losers = merge(groups)
         losers += headings
@@ -65,7 +66,7 @@ def merge(groups: list[list[Span]]) -> tuple[list[Span], list[Span]]:
         return [], []
     if len(filled) == 1:
         group = filled[0]
-        if all(a.end <= b.start for a, b in pairwise(group)):
+        if group is groups[_TERMS] or all(a.end <= b.start for a, b in pairwise(group)):
             return group, []
     ranked: list[tuple[Any, Span]] = []
     for rank, group in enumerate(groups):

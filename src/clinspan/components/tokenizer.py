@@ -12,11 +12,10 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Iterable
-from itertools import accumulate
 
 import numpy as np
 import spacy
-from spacy.attrs import SENT_START
+from spacy.attrs import IDX, SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
@@ -178,10 +177,8 @@ def make_doc(vocab: Vocab, words: list[str], spaces: list[bool]) -> Doc:
     """A Doc of these tokens, its token table at hand for the components that follow."""
     global _last
     doc = Doc(vocab, words=words, spaces=spaces)
-    # strings of the tokenizer's memory: looking them up again is cheaper than reading them back from the Doc
-    offsets = [0, *accumulate(len(word) + space for word, space in zip(words, spaces))]
-    offsets.pop()
-    _last = (weakref.ref(doc), words, offsets)
+    # the words are the tokenizer's own strings, cheaper to look up again than those read back from the Doc
+    _last = (weakref.ref(doc), words, doc.to_array([IDX]).tolist() if words else [])
     return doc
 
 
@@ -190,7 +187,7 @@ def token_table(doc: Doc) -> tuple[list[str], list[int]]:
     global _last
     known, words, offsets = _last
     if known is None or known() is not doc or len(words) != len(doc):
-        words, offsets = [token.text for token in doc], [token.idx for token in doc]
+        words, offsets = [token.text for token in doc], doc.to_array([IDX]).tolist() if len(doc) else []
         _last = (weakref.ref(doc), words, offsets)
     return words, offsets
 

@@ -14,7 +14,7 @@ import mmap
 import os
 import struct
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -305,25 +305,21 @@ class Matcher:
         if self._size > self.limit:
             self.reset()
 
-    def starts(self, words: Sequence[str]) -> list[tuple[int, _State]]:
-        """Where a name could begin: token number and the state after that token."""
-        self.trim()
-        root = self.root
-        return [(i, state) for i, state in enumerate(map(root.__getitem__, words)) if state is not None]
+    def all(self, words: Sequence[str]) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+        """Every match as (start, end, ids), by start, then by length, longest first.
 
-    def all(self, words: Sequence[str]) -> list[tuple[int, int, tuple[int, ...]]]:
-        """Every match as plain (start, end, ids), by start, then by length, longest first."""
-        found: list[tuple[int, int, tuple[int, ...]]] = []
-        add = found.append
+        One at a time: a list of them all would wake the garbage collector in long notes.
+        """
+        self.trim()
         total = len(words)
-        for start, state in self.starts(words):
+        firsts = [(i, state) for i, state in enumerate(map(self.root.__getitem__, words)) if state is not None]
+        for start, state in firsts:
             place = start + 1
-            here = None
             if state.is_leaf:  # nothing goes on from here
-                add((start, place, state.ids))
+                yield start, place, state.ids
                 continue
-            if state.ids:
-                here = [(start, place, state.ids)]
+            last = (place, state.ids) if state.ids else None
+            shorter: list[tuple[int, tuple[int, ...]]] | None = None
             while place < total:
                 after = state[words[place]]
                 if after is None:
@@ -332,13 +328,16 @@ class Matcher:
                 if after is not state:
                     state = after
                     if state.ids:
-                        if here is None:
-                            here = [(start, place, state.ids)]
-                        else:
-                            here.insert(0, (start, place, state.ids))
-            if here is not None:
-                found += here
-        return found
+                        if last is not None:
+                            if shorter is None:
+                                shorter = []
+                            shorter.append(last)
+                        last = (place, state.ids)
+            if last is not None:
+                yield start, last[0], last[1]
+                if shorter is not None:
+                    for end, ids in reversed(shorter):
+                        yield start, end, ids
 
     def longest(self, words: Sequence[str]) -> list[Match]:
         """The leftmost-longest matches, none overlapping another."""
