@@ -299,3 +299,11 @@ def test_memory_stays_flat_over_many_notes(tmp_path: Path) -> None:
     notes = (Note(str(i), " ".join(f"w{i}x{j}" for j in range(20)) + " fever") for i in range(1_500))
     batch.run(notes, nlp=nlp, output=batch.prepare_output(tmp_path / "out"))
     assert len(nlp.vocab.strings) < 5_000
+
+
+def test_repeated_ids_are_kept_apart_and_reported(tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("note_id,text\n7,No fever.\n7,Cough.\n")
+    code, _, err = run("extract", tmp_path / "n.csv", "-o", tmp_path / "out")
+    assert code == 0 and "1 notes had the id of an earlier one" in err
+    assert read_table(tmp_path / "out", "entities").column("note_id").to_pylist() == ["7", "7#2"]
+    assert json.loads((tmp_path / "out/run.json").read_text())["repeated_ids"] == 1

@@ -32,18 +32,25 @@ DEFAULTS: dict[str, Any] = {
 _AXES = (*schema.FLAGS, "experiencer")
 
 
+def user_data(doc: Doc) -> dict[Any, Any]:
+    """The Doc's own dict; our keys in it are tuples (spaCy's stubs say strings)."""
+    data: Any = doc.user_data
+    return data  # type: ignore[no-any-return]
+
+
 def values_of(doc: Doc, start: int, end: int, label: str) -> dict[str, Any]:
     """The stored values of the entity at characters ``[start, end)`` with ``label``, to read or to change."""
     key = (KEY, start, end, label)
-    stored = doc.user_data.get(key)
+    data = user_data(doc)
+    stored = data.get(key)
     if stored is None:
-        stored = doc.user_data[key] = {}
+        stored = data[key] = {}
     return stored  # type: ignore[no-any-return]
 
 
 def stored_values(span: Span) -> dict[str, Any]:
     """What is stored for a span (not its defaults), to read only."""
-    return span.doc.user_data.get((KEY, span.start_char, span.end_char, span.label_), {})  # type: ignore[no-any-return]
+    return user_data(span.doc).get((KEY, span.start_char, span.end_char, span.label_), {})  # type: ignore[no-any-return]
 
 
 # Module-level functions with their name bound: worker processes that are spawned get them pickled.

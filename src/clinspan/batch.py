@@ -47,6 +47,7 @@ class Summary:
 
     notes: int = 0
     failed: int = 0
+    repeated_ids: int = 0
     entities: int = 0
     characters: int = 0
     seconds: float = 0.0
@@ -242,6 +243,7 @@ def _process(
             note_id=note.note_id, characters=0, changed_characters=0, entities=0, seconds=0.0, status="failed"
         )
         return 0
+    total.repeated_ids += "duplicate_of" in note.extra
     clock = time.perf_counter()
     text = sanitize(note.text)
     status = "done"

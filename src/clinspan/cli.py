@@ -220,6 +220,10 @@ def _summary(summary: Any, folder: Path) -> None:
             right = (values[i][0], f"{values[i][1]:,}") if i < len(values) else ("", "")
             table.add_row(*left, *right)
         console.print(table)
+    if summary.repeated_ids:
+        console.print(
+            f"{summary.repeated_ids:,} notes had the id of an earlier one; theirs end in #2, #3, …", highlight=False
+        )
     if summary.failed:
         console.print(f"what failed and why: {folder / 'errors'}", highlight=False, markup=False)
 

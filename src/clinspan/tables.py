@@ -20,7 +20,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from clinspan import schema
-from clinspan.attributes import ENTITIES, KEY, cue_dicts
+from clinspan.attributes import ENTITIES, KEY, cue_dicts, user_data
 from clinspan.components.sections import SECTIONS, TITLES
 from clinspan.components.tokenizer import sentence_starts
 from clinspan.schema import Column
@@ -96,12 +96,12 @@ class EntityRows(Rows):
         if not entities:
             return 0
         bounds = sentence_starts(doc)
-        user_data = doc.user_data
+        data = user_data(doc)
         nothing: dict[str, Any] = {}
         rows = []
         for span in entities:
             start, end, label = span.start_char, span.end_char, span.label_
-            stored = user_data.get((KEY, start, end, label), nothing)
+            stored = data.get((KEY, start, end, label), nothing)
             get = stored.get
             judged = _NOTHING_SET
             if "cues" in stored or not stored.keys().isdisjoint(_AXES):

@@ -32,5 +32,5 @@ class Stateless:
 
 def resource_rows(name: str) -> Iterator[dict[str, str]]:
     """Rows of one of the package's own tables, ``resources/<name>`` (tab-separated, with a header)."""
-    with resources.files("clinspan").joinpath("resources", *name.split("/")).open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+    text = resources.files("clinspan").joinpath("resources", *name.split("/")).read_text(encoding="utf-8")
+    yield from csv.DictReader(text.split("\n"), delimiter="\t", quoting=csv.QUOTE_NONE)

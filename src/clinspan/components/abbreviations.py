@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from clinspan.attributes import KEY
+from clinspan.attributes import KEY, user_data
 from clinspan.components import Stateless
 from clinspan.components.terms import TERMS, USER_TERMS
 from clinspan.components.tokenizer import token_table
@@ -35,7 +35,7 @@ class Abbreviations(Stateless):
         pairs = definitions(doc, words)
         if not pairs:
             return doc
-        doc.user_data[DEFINITIONS] = [[s.start_char, s.end_char, g.start_char, g.end_char] for s, g in pairs]
+        user_data(doc)[DEFINITIONS] = [[s.start_char, s.end_char, g.start_char, g.end_char] for s, g in pairs]
         by_end = _longest_by_end(doc)
         meaning: dict[str, Span | None] = {}
         for short, long in pairs:
@@ -52,9 +52,9 @@ class Abbreviations(Stateless):
                 continue
             span = Span(doc, i, i + 1, label=entity.label, span_id=ABBREVIATIONS)
             spans.append(span)
-            values = dict(doc.user_data.get((KEY, entity.start_char, entity.end_char, entity.label_), {}))
+            values = dict(user_data(doc).get((KEY, entity.start_char, entity.end_char, entity.label_), {}))
             values["source"] = ABBREVIATIONS
-            doc.user_data[(KEY, span.start_char, span.end_char, span.label_)] = values
+            user_data(doc)[(KEY, span.start_char, span.end_char, span.label_)] = values
         if spans:
             doc.spans[ABBREVIATIONS] = spans
         # the note's definition overrides the dictionary's reading of the short form
@@ -63,7 +63,7 @@ class Abbreviations(Stateless):
             if span.end - span.start == 1 and span.start in cleared:
                 entity = meaning[words[span.start]]
                 if entity is None or entity.label_ != span.label_:
-                    doc.user_data.pop((KEY, span.start_char, span.end_char, span.label_), None)
+                    user_data(doc).pop((KEY, span.start_char, span.end_char, span.label_), None)
                 continue
             kept.append(span)
         doc.spans[TERMS] = kept

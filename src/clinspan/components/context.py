@@ -437,7 +437,7 @@ class Context:
                     continue
                 last = flagged.get(axis)
                 again = last is not None and last[0] is cue
-                if again and not _joined(words, end, last[1]):
+                if last is not None and again and not _joined(words, end, last[1]):
                     continue
                 for rule in rules:
                     # an item of the list whose next item the cue reached is reached too

@@ -16,7 +16,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
-from clinspan.attributes import DISCARDED, ENTITIES, KEY
+from clinspan.attributes import DISCARDED, ENTITIES, KEY, user_data
 from clinspan.components import Stateless
 from clinspan.components.sections import TITLES
 
@@ -40,7 +40,7 @@ class Entities(Stateless):
             for span in losers:
                 key = (span.start_char, span.end_char, span.label_)
                 if key not in kept:
-                    doc.user_data.pop((KEY, *key), None)
+                    user_data(doc).pop((KEY, *key), None)
         set_entities(doc, winners, losers)
         return doc
 

@@ -22,7 +22,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from clinspan import schema
-from clinspan.attributes import KEY
+from clinspan.attributes import KEY, user_data
 from clinspan.components import resource_rows
 from clinspan.components.sections import Places
 from clinspan.components.tokenizer import token_table
@@ -180,6 +180,7 @@ class Terms:
 
     def __call__(self, doc: Doc) -> Doc:
         words, offsets = token_table(doc)
+        data = user_data(doc)
         for group, dictionaries in ((TERMS, [self._bundled] if self._bundled else []), (USER_TERMS, self._user)):
             spans = []
             for dictionary in dictionaries:
@@ -187,7 +188,7 @@ class Terms:
                     label, vocabulary, concept_id, concept_name = name.concept
                     spans.append(Span(doc, start, end, label=label, span_id=dictionary.source))
                     last = offsets[end - 1] + len(words[end - 1])
-                    doc.user_data[(KEY, offsets[start], last, label)] = {
+                    data[(KEY, offsets[start], last, label)] = {
                         "concept_id": concept_id or None,
                         "vocabulary": vocabulary or None,
                         "concept_name": concept_name or None,
@@ -226,7 +227,8 @@ class Terms:
                             body = out.pop()[:2]
                         if body is None:
                             continue
-                        site, found = body, name
+                        site = body
+                        found: Name | None = name
                     elif name.mode == AMBIGUOUS:
                         where = where or Places(doc)
                         found = self._decide(words, first, end, name, where)
