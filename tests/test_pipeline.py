@@ -241,7 +241,8 @@ def test_spacy_version_is_the_tested_one() -> None:
 
 @pytest.mark.parametrize("text", ["Abd soft, NT BS+", "abdomen BS present", "No fever bs"])
 def test_short_forms_behind_entities(nlp: Language, text: str) -> None:
-    assert clinspan.annotate(nlp, text, []).text == nlp(text).text
+    doc = nlp(text)
+    assert len(doc.spans["entities"]) >= 1 and doc.text == text
 
 
 def test_many_definitions_in_one_note(nlp: Language) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from clinspan import schema
 from clinspan.components import resource_rows
-from clinspan.components.context import SECTION_DEFAULTS, read_rules
+from clinspan.components.context import SECTION_DEFAULTS
 from clinspan.components.terms import ANY, EXACT, MODES, PART, WHOLES
 from clinspan.matching.normal import symbols
+from clinspan.rules import read_rules
 
 CONCEPTS = list(resource_rows("en/concepts.tsv"))
 LETTERS = dict(zip("CRPMADO", ("CONDITION", "DRUG", "PROCEDURE", "MEASUREMENT", "ANATOMY", "DEVICE", "OBSERVATION")))

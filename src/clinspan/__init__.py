@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clinspan.tables import extract
 
 _HOME = {"load": "pipeline", "annotate": "pipeline", "extract": "tables", "Note": "notes"}
-_MODULES = ("batch", "corpora", "display", "evaluate", "notes", "pipeline", "sampling", "schema", "tables")
+_MODULES = ("batch", "corpora", "display", "evaluate", "notes", "pipeline", "rules", "sampling", "schema", "tables")
 
 
 def __getattr__(name: str) -> Any:

@@ -17,10 +17,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from clinspan import attributes, schema
-from clinspan.components.context import COLUMNS
 from clinspan.components.entities import set_entities
 from clinspan.components.tokenizer import cut_at, make_doc, words_and_spaces
 from clinspan.notes import decode, sanitize
+from clinspan.rules import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -230,7 +230,6 @@ class PartWriter:
             raise ValueError(f"format is not one of {', '.join(FORMATS)}: {format!r}")
         self.path = path
         self._aside = path.with_name(f".{path.name}.writing")
-        self._schema = table_schema
         self._format = format
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._aside.open("wb")

@@ -4,17 +4,7 @@ Cues are rules as data (``resources/en/context.tsv``), found in one pass of the 
 swept once forwards and once backwards, so the cost is linear in the note. Sections give defaults. After NegEx (Chapman
 et al. 2001) and ConText (Harkema et al. 2009).
 
-A rule's columns:
-
-- ``id``; ``axis``: one or several of the flags joined by ``+``, or ``experiencer``; for a termination the axes it ends;
-- ``value``: the sub-value shown in ``cues`` (``past``, ``planned``, …), or the experiencer;
-- ``direction``: ``before`` (the cue stands before the entity), ``after``, ``answer`` (after it and last in its clause:
-  "fever: no,"), ``both``, ``attached`` (a sign written onto the entity), ``self`` (the entity's own words), ``pseudo``
-  (looks like a cue and is none), ``termination`` (ends the scopes of its axes), ``set`` (no rule: a list of words that
-  cues name as ``@id``);
-- ``scope``: most tokens between cue and entity, empty for the whole sentence; ``stops``: tokens that end the scope;
-- ``labels``: the labels it may touch, empty for all but ANATOMY;
-- ``cues``: wordings separated by ``|``; ``{a,b}`` and ``@set`` stand for each of several words.
+The rules' columns: :mod:`clinspan.rules`.
 
 Of overlapping cues the leftmost, then the longest, counts (a pseudo-cue also against one further left); a cue does not
 begin inside an entity nor reach into one. Of several in scope on one axis the nearest counts; a cue before the entity
@@ -24,9 +14,7 @@ wins over one after it. Negation passes along a list of entities of one label, a
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import product
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,26 +27,11 @@ from clinspan.components import resource_rows
 from clinspan.components.sections import Places
 from clinspan.components.tokenizer import sentence_starts, token_table
 from clinspan.matching import Matcher, TermIndex
+from clinspan.rules import JUDGED, NOT_JUDGED, Rule, read_rules
 
-DIRECTIONS = ("before", "after", "answer", "both", "attached", "self", "pseudo", "termination")
-_AXES = (*schema.FLAGS, "experiencer")
-_NOT_JUDGED = frozenset(["ANATOMY"])
 _FORWARDS = ("before", "both")
 _BACKWARDS = ("after", "answer", "both")
 _BULLETS = frozenset(["-", "*", "\u2022", "\u00b7", "\u2013", "+"])
-
-
-class Rule(NamedTuple):
-    """One context rule; see the module's description of the columns."""
-
-    id: str
-    axes: tuple[str, ...]
-    value: str
-    direction: str
-    scope: int
-    stops: frozenset[str]
-    labels: frozenset[str]
-    cues: tuple[str, ...]
 
 
 class SectionDefault(NamedTuple):
@@ -70,7 +43,6 @@ class SectionDefault(NamedTuple):
 
 
 _EVENTS = frozenset(["CONDITION", "PROCEDURE", "MEASUREMENT", "DEVICE"])
-_ALL = frozenset(schema.LABELS) - _NOT_JUDGED
 SECTION_DEFAULTS: dict[str, SectionDefault] = {
     "past_medical_history": SectionDefault("historical", "past", _EVENTS),
     "past_surgical_history": SectionDefault("historical", "past", _EVENTS),
@@ -78,7 +50,7 @@ SECTION_DEFAULTS: dict[str, SectionDefault] = {
     "psychiatric_history": SectionDefault("historical", "past", _EVENTS),
     "obstetric_history": SectionDefault("historical", "past", _EVENTS),
     "gynecologic_history": SectionDefault("historical", "past", _EVENTS),
-    "family_history": SectionDefault("experiencer", "family", _ALL),
+    "family_history": SectionDefault("experiencer", "family", JUDGED),
     "allergies": SectionDefault("allergy", "true", frozenset(["DRUG", "CONDITION", "DEVICE"])),
     "comparison": SectionDefault("historical", "past", frozenset(["MEASUREMENT"])),
     "instructions": SectionDefault("hypothetical", "instruction", frozenset(["CONDITION"])),
@@ -122,59 +94,6 @@ class Judgement(NamedTuple):
     end: int
 
 
-def read_rules(rows: Iterable[dict[str, str]]) -> list[Rule]:
-    """Rules from table rows, sets and braces written out.
-
-    Raises:
-        ValueError: an unknown axis, direction or label, or a set that is not defined; the message gives the rule's id.
-    """
-    sets: dict[str, list[str]] = {}
-    rules = []
-    for row in rows:
-        cues = [cue.strip() for cue in row["cues"].split("|") if cue.strip()]
-        if row["direction"] == "set":
-            sets[row["id"]] = cues
-            continue
-        axes = tuple(row["axis"].split("+")) if row["axis"] else ()
-        labels = frozenset(row["labels"].split("|")) if row["labels"] else _ALL
-        if row["direction"] not in DIRECTIONS:
-            raise ValueError(f"rule {row['id']}: direction is not one of {', '.join(DIRECTIONS)}")
-        if not set(axes) <= {*_AXES, "all"} or (not axes and row["direction"] != "pseudo"):
-            raise ValueError(f"rule {row['id']}: axis is not one of {', '.join(_AXES)}")
-        if not labels <= set(schema.LABELS):
-            raise ValueError(f"rule {row['id']}: labels are not among {', '.join(schema.LABELS)}")
-        try:
-            written = tuple(w for cue in cues for w in _write_out(cue, sets))
-        except KeyError as error:
-            raise ValueError(f"rule {row['id']}: no set {error}") from None
-        if axes == ("all",):
-            axes = _AXES
-        value = row["value"] or "true"
-        if "experiencer" in axes and row["direction"] != "termination" and value not in schema.EXPERIENCERS:
-            raise ValueError(f"rule {row['id']}: value is not one of {', '.join(schema.EXPERIENCERS)}")
-        if row["scope"] and not row["scope"].isdigit():
-            raise ValueError(f"rule {row['id']}: scope is not a number of tokens")
-        scope = int(row["scope"]) if row["scope"] else 0
-        stops = frozenset(row["stops"].split("|")) if row["stops"] else frozenset()
-        rules.append(Rule(row["id"], axes, value, row["direction"], scope, stops, labels, written))
-    return rules
-
-
-_GROUP = re.compile(r"\{([^{}]*)\}|@(\w+)")
-
-
-def _write_out(cue: str, sets: dict[str, list[str]]) -> Iterator[str]:
-    parts: list[list[str]] = []
-    place = 0
-    for match in _GROUP.finditer(cue):
-        parts.append([cue[place : match.start()]])
-        parts.append(match[1].split(",") if match[1] is not None else sets[match[2]])
-        place = match.end()
-    parts.append([cue[place:]])
-    for choice in product(*parts):
-        yield " ".join("".join(choice).split())
-
-
 class Context:
     """The component; :meth:`judge` is the pure function inside."""
 
@@ -187,7 +106,7 @@ class Context:
         return len(self.rules)
 
     def add_rules(self, rows: Iterable[dict[str, str]]) -> None:
-        """Add rules (table rows, see the module); one with an id in use replaces that rule."""
+        """Add rules (table rows, see :mod:`clinspan.rules`); one with an id in use replaces that rule."""
         rows = list(rows)
         sets = [row for row in resource_rows("en/context.tsv") if row["direction"] == "set"]
         new = read_rules([*sets, *rows])
@@ -388,7 +307,7 @@ class Context:
             while c < len(cues) and cues[c].end <= start:
                 _step(words, active, cues[c], cues[c].effect.before, forwards=True)
                 c += 1
-            if label in _NOT_JUDGED:
+            if label in NOT_JUDGED:
                 continue
             for axis, held in active.items():
                 if any(j.axis == axis for j in out[k]):
@@ -430,7 +349,7 @@ class Context:
             while c >= 0 and cues[c].start >= end:
                 _step(words, active, cues[c], cues[c].effect.after, forwards=False)
                 c -= 1
-            if label in _NOT_JUDGED:
+            if label in NOT_JUDGED:
                 continue
             for axis, (cue, rules) in active.items():
                 if any(j.axis == axis for j in out[k]):
@@ -474,7 +393,6 @@ class Context:
 
 
 _OWN_FILE = "rules.jsonl"
-COLUMNS = ("id", "axis", "value", "direction", "scope", "stops", "labels", "cues")
 
 
 def _step(

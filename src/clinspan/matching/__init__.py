@@ -4,6 +4,6 @@ Cues, section titles and terminologies of any size all go through it.
 """
 
 from clinspan.matching.index import IndexFileError, Match, Matcher, TermIndex
-from clinspan.matching.normal import CLASSES, readings, split_words
+from clinspan.matching.normal import readings, split_words
 
-__all__ = ["CLASSES", "IndexFileError", "Match", "Matcher", "TermIndex", "readings", "split_words"]
+__all__ = ["IndexFileError", "Match", "Matcher", "TermIndex", "readings", "split_words"]

@@ -17,7 +17,6 @@ import unicodedata
 NUMBER = "<num>"
 YEAR = "<year>"
 SUFFIX_MARK = "*"
-CLASSES = (NUMBER, YEAR, SUFFIX_MARK)
 
 # Words whose final s is no plural (or whose stripped form is another word people chart).
 _KEEP_S = frozenset(

@@ -1,0 +1,96 @@
+"""Context rules as data: reading and checking their tables.
+
+The columns of ``resources/en/context.tsv``, and of a user's own table:
+
+- ``id``; ``axis``: one or several of the flags joined by ``+``, or ``experiencer``; for a termination the axes it ends;
+- ``value``: the sub-value shown in ``cues`` (``past``, ``planned``, …), or the experiencer;
+- ``direction``: ``before`` (the cue stands before the entity), ``after``, ``answer`` (after it and last in its clause:
+  "fever: no,"), ``both``, ``attached`` (a sign written onto the entity), ``self`` (the entity's own words), ``pseudo``
+  (looks like a cue and is none), ``termination`` (ends the scopes of its axes), ``set`` (no rule: a list of words that
+  cues name as ``@id``);
+- ``scope``: most tokens between cue and entity, empty for the whole sentence; ``stops``: tokens that end the scope;
+- ``labels``: the labels it may touch, empty for all but ANATOMY;
+- ``cues``: wordings separated by ``|``; ``{a,b}`` and ``@set`` stand for each of several words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import product
+from typing import NamedTuple
+
+from clinspan import schema
+
+COLUMNS = ("id", "axis", "value", "direction", "scope", "stops", "labels", "cues")
+DIRECTIONS = ("before", "after", "answer", "both", "attached", "self", "pseudo", "termination")
+AXES = (*schema.FLAGS, "experiencer")
+#: Labels that no rule touches unless it names them, and the others.
+NOT_JUDGED = frozenset(["ANATOMY"])
+JUDGED = frozenset(schema.LABELS) - NOT_JUDGED
+
+
+class Rule(NamedTuple):
+    """One context rule; see the module."""
+
+    id: str
+    axes: tuple[str, ...]
+    value: str
+    direction: str
+    scope: int
+    stops: frozenset[str]
+    labels: frozenset[str]
+    cues: tuple[str, ...]
+
+
+def read_rules(rows: Iterable[dict[str, str]]) -> list[Rule]:
+    """Rules from table rows, sets and braces written out.
+
+    Raises:
+        ValueError: an unknown axis, direction or label, or a set that is not defined; the message gives the rule's id.
+    """
+    sets: dict[str, list[str]] = {}
+    rules = []
+    for row in rows:
+        cues = [cue.strip() for cue in row["cues"].split("|") if cue.strip()]
+        if row["direction"] == "set":
+            sets[row["id"]] = cues
+            continue
+        axes = tuple(row["axis"].split("+")) if row["axis"] else ()
+        labels = frozenset(row["labels"].split("|")) if row["labels"] else JUDGED
+        if row["direction"] not in DIRECTIONS:
+            raise ValueError(f"rule {row['id']}: direction is not one of {', '.join(DIRECTIONS)}")
+        if not set(axes) <= {*AXES, "all"} or (not axes and row["direction"] != "pseudo"):
+            raise ValueError(f"rule {row['id']}: axis is not one of {', '.join(AXES)}")
+        if not labels <= set(schema.LABELS):
+            raise ValueError(f"rule {row['id']}: labels are not among {', '.join(schema.LABELS)}")
+        try:
+            written = tuple(w for cue in cues for w in _write_out(cue, sets))
+        except KeyError as error:
+            raise ValueError(f"rule {row['id']}: no set {error}") from None
+        if axes == ("all",):
+            axes = AXES
+        value = row["value"] or "true"
+        if "experiencer" in axes and row["direction"] != "termination" and value not in schema.EXPERIENCERS:
+            raise ValueError(f"rule {row['id']}: value is not one of {', '.join(schema.EXPERIENCERS)}")
+        if row["scope"] and not row["scope"].isdigit():
+            raise ValueError(f"rule {row['id']}: scope is not a number of tokens")
+        scope = int(row["scope"]) if row["scope"] else 0
+        stops = frozenset(row["stops"].split("|")) if row["stops"] else frozenset()
+        rules.append(Rule(row["id"], axes, value, row["direction"], scope, stops, labels, written))
+    return rules
+
+
+_GROUP = re.compile(r"\{([^{}]*)\}|@(\w+)")
+
+
+def _write_out(cue: str, sets: dict[str, list[str]]) -> Iterator[str]:
+    parts: list[list[str]] = []
+    place = 0
+    for match in _GROUP.finditer(cue):
+        parts.append([cue[place : match.start()]])
+        parts.append(match[1].split(",") if match[1] is not None else sets[match[2]])
+        place = match.end()
+    parts.append([cue[place:]])
+    for choice in product(*parts):
+        yield " ".join("".join(choice).split())
