@@ -14,12 +14,12 @@ in ``Document.mismatched``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from clinspan.corpora import Annotation, CorpusError, Document, read_text
+from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
 
 _ENTRY = re.compile(r"(?:[TEAMRN]\d\S*|#\S*|\*)\t")
 _NEAR_ENTRY = re.compile(r"[A-Z#]\d+\s|\*\s|[^\t]*\t")
@@ -41,19 +41,44 @@ def read(path: Path) -> Iterator[Document]:
     yield _Parser(path.stem, text, annotations).parse(read_text(annotations))
 
 
-def write_brat(document: Document, folder: str | Path) -> None:
-    """Write a document as ``<doc_id>.txt`` and ``<doc_id>.ann``, so that :func:`read` gives it back.
+def write(documents: Iterable[Document], path: str | Path) -> None:
+    """Write documents as ``<doc_id>.txt`` and ``<doc_id>.ann`` into a folder, so that :func:`read` gives them back.
 
     Annotation ids are kept when all are BRAT ids (``T1``), else numbered anew. Attributes that are ``True`` become
     binary ones, those that are ``False`` are not written; concepts become normalisations, which BRAT's own tools
     expect in the form ``VOCABULARY:code``. Relations between concepts have no form in BRAT and are left out.
 
     Raises:
-        ValueError: for what BRAT cannot hold: a doc_id that is not a file name; a label, attribute or relation name
-            with white space; a value or concept with a tab or line break.
+        ValueError: for a document with a :func:`problem`.
     """
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    for document in documents:
+        if reason := problem(document):
+            raise ValueError(f"document {document.doc_id!r}: {reason}")
+        lines = _lines(document)
+        (folder / f"{document.doc_id}.txt").write_bytes(document.text.encode())
+        (folder / f"{document.doc_id}.ann").write_bytes("".join(f"{line}\n" for line in lines).encode())
+
+
+def problem(document: Document) -> str:
+    """Why BRAT cannot hold the document: a doc_id that is not a file name, a name with white space, or a value or
+    concept with a tab or line break. Empty when it can."""
     if not document.doc_id or document.doc_id in (".", "..") or re.search(r"[/\\\0]", document.doc_id):
-        raise ValueError(f"not a file name: doc_id {document.doc_id!r}")
+        return "its id is not a file name"
+    names = {relation[0] for relation in document.relations}
+    for annotation in document.annotations:
+        names.add(annotation.label)
+        names.update(name.removeprefix("#") for name in annotation.attributes)
+        values = [v for n, v in annotation.attributes.items() if not n.startswith("#")]
+        if any(_BREAKS.search(str(value)) for value in (*values, *annotation.concepts)):
+            return "an attribute value or concept has a tab or line break"
+    if any(not name or re.search(r"\s", name) for name in names):
+        return "a label, attribute or relation name is empty or has white space"
+    return ""
+
+
+def _lines(document: Document) -> list[str]:
     ids = [annotation.id for annotation in document.annotations]
     if len(set(ids)) < len(ids) or not all(map(_WRITTEN_ID.fullmatch, ids)):
         written = [f"T{number}" for number in range(1, len(ids) + 1)]
@@ -69,23 +94,20 @@ def write_brat(document: Document, folder: str | Path) -> None:
     for identifier, annotation in zip(written, document.annotations, strict=True):
         offsets = ";".join(f"{start} {end}" for start, end in annotation.fragments)
         surface = _BREAKS.sub(" ", _surface(document.text, annotation.fragments))
-        lines.append(f"{identifier}\t{_name(annotation.label)} {offsets}\t{surface}")
+        lines.append(f"{identifier}\t{annotation.label} {offsets}\t{surface}")
         for name, value in annotation.attributes.items():
             if name.startswith("#"):
                 for note in str(value).split("\n"):
-                    entry("#", f"{_name(name[1:])} {identifier}", _BREAKS.sub(" ", note))
+                    entry("#", f"{name[1:]} {identifier}", _BREAKS.sub(" ", note))
             elif value is not False:
-                entry("A", f"{_name(name)} {identifier}" + ("" if value is True else f" {_value(value)}"))
+                entry("A", f"{name} {identifier}" + ("" if value is True else f" {value}"))
         for concept in annotation.concepts:
-            entry("N", f"Reference {identifier} {_value(concept)}", surface)
+            entry("N", f"Reference {identifier} {concept}", surface)
     new_ids = dict(zip(ids, written, strict=True))
     for kind, first, second in document.relations:
         if first in new_ids and second in new_ids:
-            entry("R", f"{_name(kind)} Arg1:{new_ids[first]} Arg2:{new_ids[second]}")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{document.doc_id}.txt").write_bytes(document.text.encode())
-    (folder / f"{document.doc_id}.ann").write_bytes("".join(f"{line}\n" for line in lines).encode())
+            entry("R", f"{kind} Arg1:{new_ids[first]} Arg2:{new_ids[second]}")
+    return lines
 
 
 @dataclass
@@ -233,15 +255,3 @@ class _Parser:
 
 def _surface(text: str, fragments: list[tuple[int, int]] | tuple[tuple[int, int], ...]) -> str:
     return " ".join(text[start:end] for start, end in fragments)
-
-
-def _name(name: str) -> str:
-    if not name or re.search(r"\s", name):
-        raise ValueError("a label, attribute or relation name is empty or has white space")
-    return name
-
-
-def _value(value: str | bool) -> str:
-    if _BREAKS.search(str(value)):
-        raise ValueError("an attribute value or concept has a tab or line break")
-    return str(value)

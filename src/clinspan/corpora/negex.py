@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from clinspan.corpora import Annotation, CorpusError, Document, read_text
+from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
 
 COLUMNS: tuple[str, ...] = ("row", "concept", "sentence", "negation", "temporality", "experiencer")
 LABEL = "CONCEPT"

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from clinspan.corpora import Annotation, CorpusError, Document, read_text
+from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
 
 _TEXT = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
 _VARIANT = re.compile(r"[a-z]?\|[A-Za-z]+\|")
