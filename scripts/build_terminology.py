@@ -219,7 +219,6 @@ def corpus_names(data: Path, *, least: int, purity: float) -> Iterator[tuple[str
     """Names marked in training parts often and consistently enough: (label, vocabulary, id, name, name)."""
     marked: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     surfaces: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-    ids: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     documents = []
     for corpus in ("maccrobat", "chia", "bc5cdr", "ncbi_disease"):
         spec = load_spec(corpus)
@@ -235,8 +234,6 @@ def corpus_names(data: Path, *, least: int, purity: float) -> Iterator[tuple[str
                 continue
             marked[form][annotation.label] += 1
             surfaces[form][surface] += 1
-            for concept in annotation.concepts:
-                ids[form][concept] += 1
     # how often each of those forms stands in the texts at all, by the labels that the text's corpus marks
     index = TermIndex.build_symbols((form, i) for i, form in enumerate(marked))
     forms = list(marked)

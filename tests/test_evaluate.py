@@ -1,224 +1,230 @@
 from __future__ import annotations
 
-import random
-import time
+import json
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from clinspan.corpora import Annotation
-from clinspan.evaluate import Counts, Mention, macro_f1, mentions, score_assertion, score_entities
-
-C, D = "CONDITION", "DRUG"
+from clinspan.corpora import AXES, Annotation, Document
+from clinspan.evaluate import Evaluation, compare, digest, run, score, summarize
+from clinspan.scoring import Counts
+from evaluations import GOLD, TEXT, A, C, D, doc, system
 
 
-def spans(*values: tuple) -> list[Mention]:
-    """(start, end, label) or ((fragments), label)."""
-    return [Mention(*v) if len(v) == 2 else Mention.span(*v) for v in values]
-
-
-def ratios(counts: Counts) -> tuple[float, float, float]:
-    return counts.precision, counts.recall, counts.f1
+def one(gold: tuple, predicted: tuple, **options: object) -> Evaluation:
+    return score([doc(*gold)], [doc(*predicted)], labels=(C, D), **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("id_", "gold", "predicted", "strict", "relaxed"),
+    ("id_", "gold", "predicted", "expected"),
     [
-        # Counts are (tp_gold, tp_predicted, gold, predicted) of CONDITION
-        ("same", [(0, 5, C)], [(0, 5, C)], (1, 1, 1, 1), (1, 1, 1, 1)),
-        ("nothing", [], [], (0, 0, 0, 0), (0, 0, 0, 0)),
-        ("missed", [(0, 5, C)], [], (0, 0, 1, 0), (0, 0, 1, 0)),
-        ("invented", [], [(0, 5, C)], (0, 0, 0, 1), (0, 0, 0, 1)),
-        ("longer", [(0, 5, C)], [(0, 6, C)], (0, 0, 1, 1), (1, 1, 1, 1)),
-        ("one character shared", [(0, 5, C)], [(4, 9, C)], (0, 0, 1, 1), (1, 1, 1, 1)),
-        ("touching", [(0, 5, C)], [(5, 9, C)], (0, 0, 1, 1), (0, 0, 1, 1)),
-        ("other label", [(0, 5, C)], [(0, 5, D)], (0, 0, 1, 0), (0, 0, 1, 0)),
-        ("two gold in one", [(0, 5, C), (6, 9, C)], [(0, 9, C)], (0, 0, 2, 1), (2, 1, 2, 1)),
-        ("one gold in two", [(0, 9, C)], [(0, 5, C), (6, 9, C)], (0, 0, 1, 2), (1, 2, 1, 2)),
-        ("gold twice", [(0, 5, C), (0, 5, C)], [(0, 5, C)], (1, 1, 2, 1), (2, 1, 2, 1)),
-        ("predicted twice", [(0, 5, C)], [(0, 5, C), (0, 5, C)], (1, 1, 1, 2), (1, 2, 1, 2)),
-        ("nested", [(0, 20, C), (5, 8, C)], [(5, 8, C)], (1, 1, 2, 1), (2, 1, 2, 1)),
-        ("long before short", [(0, 20, C), (2, 4, C)], [(10, 12, C)], (0, 0, 2, 1), (1, 1, 2, 1)),
-        ("fragments", [(((0, 4), (9, 12)), C)], [(((0, 4), (9, 12)), C)], (1, 1, 1, 1), (1, 1, 1, 1)),
-        ("envelope of fragments", [(((0, 4), (9, 12)), C)], [(0, 12, C)], (0, 0, 1, 1), (1, 1, 1, 1)),
-        ("second fragment", [(((0, 4), (9, 12)), C)], [(9, 12, C)], (0, 0, 1, 1), (1, 1, 1, 1)),
-        ("between fragments", [(((0, 4), (9, 12)), C)], [(4, 9, C)], (0, 0, 1, 1), (0, 0, 1, 1)),
-        ("empty span", [(0, 5, C)], [(3, 3, C)], (0, 0, 1, 1), (0, 0, 1, 1)),
+        ("right", [("fever", C)], [("fever", C)], []),
+        ("missed", [("fever", C)], [], [("missed", "fever", "", C, "", "", "", "")]),
+        ("spurious", [], [("fever", C)], [("spurious", "", "fever", "", C, "", "", "")]),
+        ("boundary", [("chest pain", C)], [("pain", C)], [("boundary", "chest pain", "pain", C, C, "", "", "")]),
+        ("label", [("Aspirin", D)], [("Aspirin", C)], [("label", "Aspirin", "Aspirin", D, C, "", "", "")]),
+        ("unmarked labels", [("fever", A)], [("asthma", A)], []),
+        (
+            "assertion",
+            [("fever", C, {"negated": True})],
+            [("fever", C, {"negated": False})],
+            [("assertion", "fever", "fever", C, C, "negated", "true", "false")],
+        ),
+        (
+            "boundary and assertion",
+            [("chest pain", C, {"negated": True})],
+            [("pain", C)],
+            [
+                ("boundary", "chest pain", "pain", C, C, "", "", ""),
+                ("assertion", "chest pain", "pain", C, C, "negated", "true", "false"),
+            ],
+        ),
+        ("another label is not judged", [("Aspirin", D, {"negated": True})], [("Aspirin", C)], ["label"]),
     ],
 )
-def test_score_entities(id_: str, gold: list, predicted: list, strict: tuple, relaxed: tuple) -> None:
-    for mode, expected in (("strict", strict), ("relaxed", relaxed)):
-        scores = score_entities({"d": spans(*gold)}, {"d": spans(*predicted)}, labels=[C], mode=mode)
-        assert scores[C] == Counts(*expected)
-        assert scores["micro"] == scores[C]
+def test_errors(id_: str, gold: list, predicted: list, expected: list) -> None:
+    errors = one(tuple(gold), tuple(predicted), axes=["negated"]).errors
+    if expected and isinstance(expected[0], str):
+        assert [e.kind for e in errors] == expected
+        return
+    assert [
+        (
+            e.kind,
+            e.gold_text,
+            e.predicted_text,
+            e.gold_label,
+            e.predicted_label,
+            e.axis,
+            e.gold_value,
+            e.predicted_value,
+        )
+        for e in errors
+    ] == expected
+    for e in errors:
+        sides = [x for x in (e.gold_start, e.predicted_start) if x is not None]
+        assert e.start == min(sides) and e.note_id == "a"
 
 
-def test_scores_by_hand() -> None:
-    gold = {"a": spans((0, 5, C), (10, 14, C), (20, 24, D)), "b": spans((0, 3, C), (8, 9, "DEVICE")), "c": []}
-    predicted = {"a": spans((0, 5, C), (11, 14, C), (20, 24, D)), "c": spans((0, 2, C))}
-    strict = score_entities(gold, predicted, labels=[D, C, "ANATOMY"], mode="strict")
-    assert list(strict) == [D, C, "ANATOMY", "micro"]
-    assert strict[C] == Counts(1, 1, 3, 3)
-    assert ratios(strict[C]) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
-    assert strict["ANATOMY"] == Counts()
-    assert strict["micro"] == Counts(2, 2, 4, 4)
-    assert macro_f1(strict) == pytest.approx((1 / 3 + 1) / 2)
-    relaxed = score_entities(gold, predicted, labels=[D, C, "ANATOMY"], mode="relaxed")
-    assert relaxed[C] == Counts(2, 2, 3, 3)
-    assert ratios(relaxed["micro"]) == pytest.approx((0.75, 0.75, 0.75))
+def test_errors_are_in_the_order_of_the_text() -> None:
+    evaluation = one((("chest pain", C), ("fever", C)), (("asthma", C),))
+    assert [e.kind for e in evaluation.errors] == ["missed", "spurious", "missed"]
 
 
-def test_unmarked_labels_count_on_neither_side() -> None:
-    gold, predicted = {"d": spans((0, 5, C), (0, 5, D))}, {"d": spans((0, 5, C), (7, 9, D))}
-    assert score_entities(gold, predicted, labels=[C], mode="strict") == {
-        C: Counts(1, 1, 1, 1),
-        "micro": Counts(1, 1, 1, 1),
-    }
+def test_discontinuous_mentions_stand_by_their_envelope() -> None:
+    mention = Annotation(3, 28, C, ((3, 8), (21, 27)), {}, (), "T1")
+    (error,) = score([Document("a", TEXT, (mention,))], [], labels=[C]).errors
+    assert (error.start, error.end, error.gold_text) == (3, 28, "fever … asthma")
 
 
-def test_documents_do_not_mix() -> None:
-    scores = score_entities(
-        {"a": spans((0, 5, C)), "b": []}, {"a": [], "b": spans((0, 5, C))}, labels=[C], mode="relaxed"
+def test_assertion_is_scored_on_pairs_with_the_same_label() -> None:
+    evaluation = one(
+        (("fever", C, {"negated": True}), ("asthma", C, {"experiencer": "family"}), ("chest pain", C), ("Aspirin", D)),
+        (("fever", C, {"negated": True}), ("asthma", C, {"negated": True}), ("pain", C), ("Aspirin", C)),
+        axes=["negated", "experiencer"],
     )
-    assert scores[C] == Counts(0, 0, 1, 1)
+    assert evaluation.judged == 3
+    assert evaluation.axes == ("negated", "experiencer")
+    assert evaluation.assertion["negated"].scores() == {"true": Counts(1, 1, 1, 2)}
+    experiencer = evaluation.assertion["experiencer"].scores()
+    assert experiencer["family"] == Counts(0, 0, 1, 0)
+    assert experiencer["patient"] == Counts(2, 2, 2, 3)
+    assert evaluation.confusion["negated"] == {("true", "true"): 1, ("false", "true"): 1, ("false", "false"): 1}
+    assert evaluation.confusion["label"] == {(C, C): 3, (D, C): 1}
+
+
+def test_the_word_for_all_axes_is_scored_when_all_are_marked() -> None:
+    evaluation = one((("fever", C, {"negated": True}),), (("fever", C, {"uncertain": True}),), axes=AXES)
+    assert evaluation.confusion["assertion"] == {("absent", "possible"): 1}
+    assert [e.axis for e in evaluation.errors] == ["negated", "uncertain"]
+    assert "assertion" not in one((), (), axes=["negated"]).assertion
+
+
+def test_anatomy_is_not_judged() -> None:
+    both = [doc(("chest", A, {"negated": True}))]
+    assert score(both, both, labels=[A], axes=["negated"]).judged == 0
+
+
+def test_given_spans() -> None:
+    gold = doc(("fever", C, {"negated": True}), ("fever", C), ("asthma", C))
+    predicted = doc(("fever", C, {"negated": True}), ("fever", C, {"negated": True}), ("asthma", C))
+    evaluation = score([gold], [predicted], labels=[C], axes=["negated"], given=True)
+    assert (evaluation.entities, evaluation.judged) == ({}, 3)
+    assert evaluation.assertion["negated"].scores() == {"true": Counts(1, 1, 1, 2)}
+    assert "label" not in evaluation.confusion
+    # predictions of fewer spans: what is not there is not judged
+    assert score([gold], [doc(("asthma", C))], labels=[C], axes=["negated"], given=True).judged == 1
+
+
+CODES = ("MESH:1", "MESH:2", "MESH:3", "MESH:4", "MESH:5", "MESH:6")
 
 
 @pytest.mark.parametrize(
-    ("gold", "predicted", "labels", "mode"),
-    [({}, {"d": []}, [C], "strict"), ({}, {}, [C], "lenient"), ({}, {}, ["micro"], "strict")],
+    ("gold", "predicted", "expected"),
+    [
+        (("MESH:1",), ("MESH:1",), (1, 1)),
+        (("MESH:1", "MESH:9"), ("MESH:9",), (1, 1)),
+        (("MESH:5",), CODES, (0, 1)),
+        (("MESH:6",), CODES, (0, 0)),
+        (("MESH:1",), ("MESH:7",), (0, 0)),
+    ],
 )
-def test_score_entities_refuses(gold: dict, predicted: dict, labels: list, mode: str) -> None:
+def test_linking(gold: tuple, predicted: tuple, expected: tuple) -> None:
+    tally = one((("fever", C, {}, gold), ("asthma", C)), (("fever", C, {}, predicted), ("asthma", C))).linking
+    assert tally is not None
+    scores = tally.scores()
+    assert tuple(scores[f"accuracy@{k}"].recall for k in (1, 5)) == expected
+    assert scores["accuracy@1"].gold == 1
+
+
+@pytest.mark.parametrize(("gold", "predicted"), [((), CODES), (CODES, ()), (("MESH:1",), ("DOID:1",))])
+def test_linking_needs_codes_of_one_vocabulary(gold: tuple, predicted: tuple) -> None:
+    assert one((("fever", C, {}, gold),), (("fever", C, {}, predicted),)).linking is None
+
+
+@pytest.mark.parametrize(
+    "predicted",
+    [
+        [doc(), doc()],
+        [doc(doc_id="b")],
+        [Document("a", "another text")],
+    ],
+)
+def test_score_refuses(predicted: list[Document]) -> None:
+    with pytest.raises(ValueError) as caught:
+        score([doc()], predicted, labels=[C])
+    assert str(caught.value) != "another text"
+
+
+def test_predictions_without_text_and_documents_without_predictions() -> None:
+    gold = [doc(("fever", C)), doc(("fever", C), doc_id="b")]
+    predicted = [replace(doc(("fever", C)), text="")]
+    assert score(gold, predicted, labels=[C]).entities["strict"].scores()[C] == Counts(1, 1, 2, 1)
+
+
+def test_run() -> None:
+    report, evaluation = run(
+        GOLD, system("good", 19), against=system("bad", 3), draws=200, rounds=500, command="clinspan evaluate corpus"
+    )
+    assert json.loads(json.dumps(report)) == report  # plain values
+    assert report["schema"] == "clinspan.scores/1"
+    assert report["corpus"] | {"digest": ""} == {
+        "name": "corpus",
+        "split": "dev",
+        "layer": "entities",
+        "documents": 20,
+        "units": 10,
+        "annotations": 60,
+        "discontinuous": 0,
+        "labels": [C, D],
+        "axes": ["negated"],
+        "digest": "",
+    }
+    strict = report["scores"]["entities"]["strict"]
+    assert list(strict) == [C, D, "micro", "macro"]
+    assert (strict[C]["gold"], strict[C]["predicted"], strict[C]["true_positives"]) == (40, 40, 39)
+    assert strict["micro"]["recall"]["value"] == pytest.approx(58 / 60)
+    assert strict[D]["f1"]["low"] < strict[D]["f1"]["value"] <= strict[D]["f1"]["high"]
+    assert report["scores"]["assertion"]["axes"]["negated"]["true"]["recall"]["value"] == 19 / 20
+    assert report["scores"]["errors"] == {"missed": 1, "spurious": 0, "boundary": 1, "label": 0, "assertion": 1}
+    difference = report["against"]["differences"]
+    assert difference["entities"]["strict"]["micro"]["recall"]["value"] == pytest.approx(58 / 60 - 26 / 60)
+    assert difference["entities"]["strict"]["micro"]["f1"]["p"] < 0.05
+    assert difference["assertion"]["negated"]["true"]["f1"]["low"] > 0
+    assert len(evaluation.errors) == 3
+
+
+def test_run_is_reproducible() -> None:
+    options = {"draws": 50, "rounds": 50, "seed": 7}
+    assert run(GOLD, system("a", 10), **options)[0] == run(GOLD, system("a", 10), **options)[0]
+
+
+def test_run_on_some_labels_and_axes() -> None:
+    report, _ = run(GOLD, replace(system("x", 20), axes=()), labels=[D], draws=0)
+    assert list(report["scores"]["entities"]["strict"]) == [D]
+    assert report["scores"]["assertion"]["axes"] == {}
+    with pytest.raises(ValueError, match="DEVICE"):
+        run(GOLD, system("x", 20), labels=["DEVICE"], draws=0)
+
+
+def test_run_on_given_spans_judges_labels_that_are_not_marked() -> None:
+    report, _ = run(replace(GOLD, labels=()), system("x", 20), given=True, draws=0)
+    assert report["scores"]["entities"] == {}
+    assert (report["scores"]["assertion"]["spans"], report["scores"]["assertion"]["entities"]) == ("gold", 60)
+
+
+def test_compare_needs_the_same_documents() -> None:
+    first = score(GOLD.documents, GOLD.documents, labels=GOLD.labels)
+    second = score(GOLD.documents[1:], GOLD.documents[1:], labels=GOLD.labels)
     with pytest.raises(ValueError):
-        score_entities(gold, predicted, labels=labels, mode=mode)
+        compare(first, second, draws=5, rounds=5)
 
 
-@pytest.mark.parametrize(
-    ("counts", "expected"),
-    [
-        (Counts(), (0.0, 0.0, 0.0)),
-        (Counts(gold=3), (0.0, 0.0, 0.0)),
-        (Counts(predicted=3), (0.0, 0.0, 0.0)),
-        (Counts(0, 0, 2, 2), (0.0, 0.0, 0.0)),
-        (Counts(3, 3, 4, 6), (0.5, 0.75, 0.6)),
-        (Counts(2, 1, 2, 4), (0.25, 1.0, 0.4)),
-    ],
-)
-def test_counts(counts: Counts, expected: tuple) -> None:
-    assert ratios(counts) == pytest.approx(expected)
+def test_digest_tells_a_changed_gold() -> None:
+    changed = doc(("fever", C, {"negated": False}))
+    assert digest([doc(("fever", C))]) != digest([changed]) != digest([doc(("fever", D))])
+    assert digest([doc(("fever", C))]) == digest([doc(("fever", C))])
 
 
-def test_counts_add_up() -> None:
-    assert sum([Counts(1, 2, 3, 4), Counts(10, 20, 30, 40)], Counts()) == Counts(11, 22, 33, 44)
-
-
-def test_macro_f1_of_nothing() -> None:
-    assert macro_f1({C: Counts(), "micro": Counts(1, 1, 1, 1)}) == 0.0
-
-
-def test_mentions_of_annotations() -> None:
-    annotation = Annotation(0, 9, C, ((5, 9), (0, 3)))
-    (mention,) = mentions([annotation])
-    assert mention == Mention(((0, 3), (5, 9)), C)
-    assert mention.envelope == Mention.span(0, 9, C)
-
-
-MENTIONS = st.lists(
-    st.builds(
-        lambda starts, length, label: Mention(tuple((s, s + length) for s in sorted(starts)), label),
-        st.sets(st.integers(0, 12), min_size=1, max_size=2),
-        st.integers(1, 4),
-        st.sampled_from([C, D]),
-    ),
-    max_size=8,
-)
-
-
-def brute_strict(gold: list[Mention], predicted: list[Mention]) -> tuple[int, int]:
-    left = list(gold)
-    for mention in predicted:
-        if mention in left:
-            left.remove(mention)
-    return len(gold) - len(left), len(gold) - len(left)
-
-
-def brute_relaxed(gold: list[Mention], predicted: list[Mention]) -> tuple[int, int]:
-    def characters(mention: Mention) -> set[int]:
-        return {i for start, end in mention.fragments for i in range(start, end)}
-
-    def overlap(mention: Mention, others: list[Mention]) -> bool:
-        return any(characters(mention) & characters(other) for other in others)
-
-    return sum(overlap(m, predicted) for m in gold), sum(overlap(m, gold) for m in predicted)
-
-
-@pytest.mark.parametrize(("mode", "brute"), [("strict", brute_strict), ("relaxed", brute_relaxed)])
-@given(data=st.data())
-def test_score_entities_against_brute_force(mode: str, brute, data: st.DataObject) -> None:
-    gold, predicted = data.draw(MENTIONS), data.draw(MENTIONS)
-    scores = score_entities({"d": gold}, {"d": predicted}, labels=[C, D], mode=mode)
-    for label in (C, D):
-        ours, theirs = [m for m in gold if m.label == label], [m for m in predicted if m.label == label]
-        assert scores[label] == Counts(*brute(ours, theirs), len(ours), len(theirs))
-
-
-@pytest.mark.parametrize("mode", ["strict", "relaxed"])
-def test_score_entities_is_fast(mode: str) -> None:
-    rng = random.Random(0)
-
-    def side() -> dict[str, list[Mention]]:
-        starts = ((i, rng.randrange(5000)) for i in range(1000) for _ in range(100))
-        documents: dict[str, list[Mention]] = {str(i): [] for i in range(1000)}
-        for i, start in starts:
-            documents[str(i)].append(Mention.span(start, start + 12, rng.choice([C, D])))
-        return documents
-
-    gold, predicted = side(), side()
-    started = time.process_time()
-    score_entities(gold, predicted, labels=[C, D], mode=mode)
-    assert time.process_time() - started < 2  # about 0.3 s; the rest is for slow machines
-
-
-@pytest.mark.parametrize(
-    ("axis", "gold", "predicted", "expected"),
-    [
-        (
-            "negated",
-            [True, True, False, False, False],
-            [True, False, True, False, False],
-            {True: Counts(1, 1, 2, 2), False: Counts(2, 2, 3, 3)},
-        ),
-        ("historical", [], [], {True: Counts(), False: Counts()}),
-        (
-            "experiencer",
-            ["patient", "family", "other"],
-            ["patient", "family", "family"],
-            {"patient": Counts(1, 1, 1, 1), "family": Counts(1, 1, 1, 2), "other": Counts(0, 0, 1, 0)},
-        ),
-    ],
-)
-def test_score_assertion(axis: str, gold: list, predicted: list, expected: dict) -> None:
-    assert score_assertion(gold, predicted, axis=axis) == expected
-
-
-def test_score_assertion_of_the_derived_value() -> None:
-    scores = score_assertion(["absent", "present"], ["absent", "possible"], axis="assertion")
-    assert scores["absent"] == Counts(1, 1, 1, 1)
-    assert scores["present"] == Counts(0, 0, 1, 0)
-    assert scores["possible"] == Counts(0, 0, 0, 1)
-    assert len(scores) == 8
-
-
-@pytest.mark.parametrize(
-    ("axis", "gold", "predicted"),
-    [
-        ("polarity", [True], [True]),
-        ("negated", [True], []),
-        ("negated", ["yes"], [True]),
-        ("experiencer", ["patient"], ["aunt"]),
-        ("experiencer", [None], ["patient"]),
-    ],
-)
-def test_score_assertion_refuses(axis: str, gold: list, predicted: list) -> None:
-    with pytest.raises(ValueError):
-        score_assertion(gold, predicted, axis=axis)
+def test_summary_of_nothing() -> None:
+    scores = summarize(score([], [], labels=[C], axes=["negated"]), draws=10)
+    assert scores["entities"]["strict"][C]["f1"] == {"value": None, "low": None, "high": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -12,6 +13,9 @@ import clinspan
 
 if TYPE_CHECKING:
     from spacy.language import Language
+
+    from clinspan.corpora import Gold
+    from clinspan.predictions import Predictions
 
 app = typer.Typer(
     name="clinspan",
@@ -300,52 +304,225 @@ def info(pipeline: _Pipeline = "en_clinspan") -> None:
 
 @app.command()
 def evaluate(
-    corpus: Annotated[str, typer.Argument(help="A corpus with a spec: its name or folder.")],
+    corpus: Annotated[
+        str | None,
+        typer.Argument(help="A corpus with a spec: its name or folder. With --corpus-format: a file or folder of it."),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the corpus's files; default $CLINSPAN_DATA.")] = None,
-    split: Annotated[str, typer.Option(help="Which part.")] = "dev",
-    gold_entities: Annotated[bool, typer.Option("--gold-entities", help="Score assertion on the gold spans.")] = False,
-    pipeline: _Pipeline = "en_clinspan",
+    split: Annotated[str, typer.Option(help="Which part; where there is only one, that one.")] = "dev",
+    corpus_format: Annotated[
+        str | None, typer.Option(help="Format of a corpus without spec: brat, jsonl, … (see convert).")
+    ] = None,
+    pipeline: Annotated[
+        str,
+        typer.Option(
+            help="A bundled pipeline's name, a pipeline folder, an installed package; or predictions: a file or "
+            "folder in a corpus format, or the output of extract."
+        ),
+    ] = "en_clinspan",
+    against: Annotated[
+        str | None, typer.Option(help="A second pipeline, or its predictions, to compare the first with.")
+    ] = None,
+    gold_entities: Annotated[
+        bool, typer.Option("--gold-entities", help="Give the gold spans; score what is said of them.")
+    ] = False,
+    labels: Annotated[str | None, typer.Option(help="Score only these labels, separated by commas.")] = None,
+    label_map: Annotated[
+        list[str] | None, typer.Option(help="Pipelines' and predictions' label: THEIRS=OURS; may be repeated.")
+    ] = None,
+    spans: Annotated[
+        str | None, typer.Option(help="Span group of the pipeline's entities, or ents for doc.ents.")
+    ] = None,
+    predictions_format: Annotated[
+        str | None, typer.Option(help="Format of predictions, where the file names do not tell.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for scores.json, errors.csv and report.html.")
+    ] = None,
+    draws: Annotated[int, typer.Option(min=0, help="Bootstrap draws for the intervals; 0 for none.")] = 1000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of the test of --against.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same documents.")] = 0,
     exclude: _Exclude = None,
     terms: _Terms = None,
     rules: _Rules = None,
+    verdicts: Annotated[
+        Path | None, typer.Option(help="Instead of a corpus: a sample filled by hand (see sample).")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables.")] = False,
 ) -> None:
-    """Score a pipeline on an annotated corpus.
+    """Score a pipeline on an annotated corpus, with intervals; say which of two is better.
+
+    Intervals are of bootstrap draws over documents; --against adds an approximate randomization test. Labels that the
+    corpus does not mark are not counted. Agreement of two annotators: --pipeline is the other's folder.
 
     Examples:
 
-        clinspan evaluate demo --split all
+        clinspan evaluate demo
 
-        clinspan evaluate maccrobat --data corpora/maccrobat --split dev
+        clinspan evaluate maccrobat --data corpora/maccrobat --split dev -o scores
 
-        clinspan evaluate negex --split dev --gold-entities
+        clinspan evaluate negex --gold-entities
+
+        clinspan evaluate demo --terms my_terms.csv --against en_clinspan
+
+        clinspan evaluate gold/ --corpus-format brat --pipeline predictions.jsonl
+
+        clinspan evaluate bc5cdr --pipeline en_ner_bc5cdr_md --label-map DISEASE=CONDITION --label-map CHEMICAL=DRUG
     """
     from rich.console import Console
-    from rich.table import Table
 
-    from clinspan.corpora import CorpusError, load_spec
-    from clinspan.evaluate import evaluate_assertion, evaluate_entities
+    from clinspan import evaluate as scores
+    from clinspan import report
+    from clinspan.corpora import CorpusError
 
-    nlp = _load(pipeline, exclude, terms, rules)
+    if verdicts is not None:
+        _print_verdicts(verdicts, ["label"])
+        return
+    if corpus is None:
+        _fail("give a corpus, or --verdicts with a filled sample")
+    names = _label_map(label_map or [])
     try:
-        spec = load_spec(corpus)
-        table = Table(box=None, pad_edge=False, title=f"{spec.name} {split}", title_justify="left")
-        if gold_entities:
-            results = evaluate_assertion(nlp, spec, data=data, split=split)
-            for heading in ("axis", "value", "gold", "P", "R", "F1"):
-                table.add_column(heading, justify="left" if heading in ("axis", "value") else "right")
-            for (axis, value), c in results.items():
-                table.add_row(axis, value, str(c.gold), f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}")
-        else:
-            scores = evaluate_entities(nlp, spec, data=data, split=split)
-            for heading in ("label", "gold", "predicted", "relaxed P", "R", "F1", "strict P", "R", "F1"):
-                table.add_column(heading, justify="left" if heading == "label" else "right")
-            for label, relaxed in scores["relaxed"].items():
-                strict = scores["strict"][label]
-                numbers = [f"{x:.3f}" for c in (relaxed, strict) for x in (c.precision, c.recall, c.f1)]
-                table.add_row(label, str(relaxed.gold), str(relaxed.predicted), *numbers)
+        gold = _gold(corpus, data, split, corpus_format)
+        if not gold.labels and not gold_entities:
+            if not gold.axes:
+                _fail(f"{gold.name} marks nothing that could be scored")
+            gold_entities = True
+            if not quiet:
+                typer.echo(f"clinspan: {gold.name} marks no label throughout: judging its gold spans", err=True)
+        systems = []
+        for name, own in ((pipeline, True), (against, False)):
+            if name is not None:
+                systems.append(
+                    _predictions(
+                        name,
+                        gold,
+                        given=gold_entities,
+                        spans=spans if own else None,
+                        labels=names,
+                        format_name=predictions_format,
+                        additions=(exclude, terms, rules) if own else (None, None, None),
+                        quiet=quiet,
+                    )
+                )
+        result, evaluation = scores.run(
+            gold,
+            systems[0],
+            against=systems[1] if len(systems) > 1 else None,
+            labels=[label.strip() for label in labels.split(",") if label.strip()] if labels else (),
+            given=gold_entities,
+            draws=draws,
+            rounds=rounds,
+            seed=seed,
+            command=shlex.join(["clinspan", *sys.argv[1:]]),
+        )
+    except (CorpusError, ValueError) as error:
+        _fail(str(error))
+    if not quiet:
+        console = Console(highlight=False)
+        for part in report.to_terminal(result):
+            console.print(part, markup=False) if isinstance(part, str) else console.print(part)
+    if output is not None:
+        try:
+            report.write(result, evaluation.errors, gold.documents, output)
+        except OSError as error:
+            _fail(f"{output}: cannot be written to ({type(error).__name__})")
+        if not quiet:
+            typer.echo(f"-> {output / 'report.html'}", err=True)
+
+
+def _label_map(pairs: list[str]) -> dict[str, str]:
+    out = {}
+    for pair in pairs:
+        theirs, equals, ours = pair.partition("=")
+        if not equals or not theirs or not ours:
+            _fail(f"--label-map {pair}: not THEIRS=OURS")
+        out[theirs] = ours
+    return out
+
+
+def _gold(corpus: str, data: Path | None, split: str, corpus_format: str | None) -> Gold:
+    from clinspan.corpora import gold_of, gold_of_files, load_spec
+
+    if corpus_format is not None:
+        return gold_of_files(data or corpus, corpus_format)
+    spec = load_spec(corpus)
+    return gold_of(spec, data=data, split=next(iter(spec.splits)) if len(spec.splits) == 1 else split)
+
+
+def _predictions(
+    name: str,
+    gold: Gold,
+    *,
+    given: bool,
+    spans: str | None,
+    labels: dict[str, str],
+    format_name: str | None,
+    additions: tuple[list[str] | None, list[Path] | None, list[Path] | None],
+    quiet: bool,
+) -> Predictions:
+    """What a pipeline, or the files of predictions, of this name say of a corpus."""
+
+    from clinspan.predictions import Finder, is_predictions, judge, predict, read_predictions
+
+    if is_predictions(name):
+        return read_predictions(name, format_name=format_name, labels=labels)
+    nlp = _load(name, *additions)
+    finder = Finder(layer=gold.layer, spans=spans, labels=labels)
+    return (judge if given else predict)(nlp, gold.documents, finder=finder)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="A file, or a folder with files of the format at any depth.")],
+    target: Annotated[Path, typer.Argument(help="The file to write; a folder for brat, i2b2, anafora and xmi.")],
+    from_: Annotated[str | None, typer.Option("--from", help="Format of SOURCE; guessed from the file names.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Format of TARGET; guessed from its name.")] = None,
+    losses: Annotated[Path | None, typer.Option(help="CSV for all that was lost, one row each.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace TARGET.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary.")] = False,
+) -> None:
+    """Take an annotated corpus from one format to another, and say what did not come along.
+
+    What was written is read back and compared with the source. Exit code 0: all of it came along; 1: written, and some
+    was lost; 2: nothing was written.
+
+    Formats: brat, pubtator, bioc_xml, bioc_json, conll, i2b2, docbin, jsonl, negex, inline, anafora, xmi, prodigy,
+    doccano, label_studio.
+
+    Examples:
+
+        clinspan convert corpora/demo/notes demo.jsonl
+
+        clinspan convert demo.jsonl demo.spacy
+
+        clinspan convert train.PubTator.txt train.xml --to bioc_xml --losses lost.csv
+    """
+    from clinspan.corpora import FORMATS, LOSSES, CorpusError, guess_format, write_losses
+    from clinspan.corpora import convert as convert_corpus
+
+    source_format, target_format = from_ or guess_format(source), to or guess_format(target)
+    if source_format is None or target_format is None:
+        what, option = (source, "--from") if source_format is None else (target, "--to")
+        _fail(f"{what}: its name does not tell the format; say it with {option}: {', '.join(FORMATS)}")
+    if target.exists() and not overwrite and not (target.is_dir() and not any(target.iterdir())):
+        _fail(f"{target}: is there already; --overwrite replaces it")
+    try:
+        written, lost = convert_corpus(source, target, source_format=source_format, target_format=target_format)
+        if losses is not None:
+            write_losses(lost, losses)
     except CorpusError as error:
         _fail(str(error))
-    Console(highlight=False).print(table)
+    except OSError as error:
+        _fail(f"{error.filename or target}: cannot be written to ({type(error).__name__})")
+    if not quiet:
+        typer.echo(f"{written:,} documents -> {target}", err=True)
+        for what, meaning in LOSSES.items():
+            of_kind = [loss for loss in lost if loss.what == what]
+            if of_kind:
+                first = of_kind[0]
+                where = " ".join(part for part in (first.doc_id, first.annotation, first.detail) if part)
+                typer.echo(f"{len(of_kind):>7,} {what}: {meaning} (first: {where})", err=True)
+    raise typer.Exit(1 if lost else 0)
 
 
 @app.command()
@@ -369,15 +546,13 @@ def sample(
 
         clinspan sample --verdicts sample.csv
     """
-    from clinspan.sampling import precision, sample_rows, write_sample
+    from clinspan.sampling import sample_rows, write_sample
 
     columns = [name.strip() for name in by.split(",") if name.strip()]
+    if verdicts is not None:
+        _print_verdicts(verdicts, columns)
+        return
     try:
-        if verdicts is not None:
-            for key, p in precision(verdicts, by=columns).items():
-                name = " ".join(key)
-                typer.echo(f"{name:28} {p.right:5} of {p.judged:5}  {p.precision:.3f}  [{p.low:.3f}, {p.high:.3f}]")
-            return
         if run is None:
             _fail("give the folder of a run, or --verdicts with a filled sample")
         rows = sample_rows(run, n=n, by=columns, seed=seed)
@@ -385,6 +560,18 @@ def sample(
     except (OSError, ValueError) as error:
         _fail(str(error))
     typer.echo(f"{len(rows)} rows to judge -> {output}", err=True)
+
+
+def _print_verdicts(path: Path, columns: list[str]) -> None:
+    """Precision of a filled sample, with Wilson's intervals."""
+    from clinspan.sampling import precision
+
+    try:
+        rows = precision(path, by=columns)
+    except (OSError, ValueError) as error:
+        _fail(str(error))
+    for key, p in rows.items():
+        typer.echo(f"{' '.join(key):28} {p.right:5} of {p.judged:5}  {p.precision:.3f}  [{p.low:.3f}, {p.high:.3f}]")
 
 
 def main() -> None:

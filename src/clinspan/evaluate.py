@@ -1,295 +1,480 @@
-"""Scores of predicted against gold: entities by span and label, assertion by value.
+"""A pipeline, or predictions, against an annotated corpus: scores, intervals, errors, and which of two is better.
 
-The scores are pure functions over plain values; at the end, two functions run a pipeline over a corpus and score it.
-Offsets are Unicode code points, half-open.
-
-Two matches of entities:
-
-- ``strict``: the same label and exactly the same fragments, each mention used once.
-- ``relaxed``: the same label and at least one character shared. Precision is the share of predicted mentions that
-  overlap some gold mention, recall the share of gold mentions that some predicted mention overlaps; one long mention
-  may thus satisfy several on the other side. This is the lenient score of the i2b2 and n2c2 shared tasks.
+Gold and predicted are :class:`~clinspan.corpora.Document` of the same texts with the same labels and axes, wherever
+they come from; :mod:`clinspan.predictions` makes the predicted ones. :func:`score` counts, :func:`summarize` adds
+intervals, :func:`compare` tests two systems; all are pure.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import hashlib
+import json
+import platform
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
 
-from clinspan.corpora import Spec, map_document, read_corpus
-from clinspan.notes import sanitize
-from clinspan.schema import ASSERTIONS, EXPERIENCERS, FLAGS
+from clinspan.corpora import AXES, Annotation, Document, Gold
+from clinspan.predictions import Predictions
+from clinspan.resampling import by_unit, differences, intervals, number_of_units
+from clinspan.schema import assertion
+from clinspan.scoring import MACRO, MICRO, MODES, VALUES, Mention, Mode, Pair, Tally, align, kappa, tally_entities
 
-if TYPE_CHECKING:
-    from spacy.language import Language
-
-Fragments = tuple[tuple[int, int], ...]
-Mode = Literal["strict", "relaxed"]
-
-#: The key of the scores over all labels together.
-MICRO = "micro"
-
-_VALUES: dict[str, tuple[Hashable, ...]] = {
-    **dict.fromkeys((*FLAGS, "exists"), (True, False)),
-    "experiencer": EXPERIENCERS,
-    "assertion": ASSERTIONS,
-}
-
-
-class HasFragments(Protocol):
-    """What :func:`mentions` reads: annotations of :mod:`clinspan.corpora` are such."""
-
-    @property
-    def fragments(self) -> Fragments: ...
-
-    @property
-    def label(self) -> str: ...
+SCHEMA = "clinspan.scores/1"
+#: What the error table says of a pair of mentions, or of one that stands alone.
+KINDS: tuple[str, ...] = ("missed", "spurious", "boundary", "label", "assertion")
+#: In confusion matrices: nothing on this side.
+NONE = "none"
+#: Ranks at which linking is scored.
+RANKS: tuple[int, ...] = (1, 5)
+#: Labels whose entities are not judged.
+NOT_JUDGED: tuple[str, ...] = ("ANATOMY",)
 
 
 @dataclass(frozen=True)
-class Mention:
-    """An entity to be scored: its fragments, sorted by offset, and its label.
-
-    A continuous one has one fragment: :meth:`Mention.span`. To score discontinuous gold by its envelope against a
-    system that finds continuous spans only, use :attr:`envelope`.
-    """
-
-    fragments: Fragments
-    label: str
-
-    @classmethod
-    def span(cls, start: int, end: int, label: str) -> Mention:
-        """A continuous mention."""
-        return cls(((start, end),), label)
-
-    @property
-    def envelope(self) -> Mention:
-        """The continuous mention from the first character to the last."""
-        return Mention.span(min(s for s, _ in self.fragments), max(e for _, e in self.fragments), self.label)
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What was found of what there is. Counts add up: ``sum(counts, Counts())``.
+class Error:
+    """One disagreement. Offsets are envelopes; a side that is not there has ``None`` and ``""``.
 
     Attributes:
-        tp_gold: gold mentions that were found.
-        tp_predicted: predicted mentions that are right; equal to ``tp_gold`` in a strict score.
-        gold: gold mentions.
-        predicted: predicted mentions.
+        kind: ``missed`` (gold, nothing predicted), ``spurious`` (predicted, no gold), ``boundary`` (same label, other
+            offsets), ``label`` (another label on the same or overlapping offsets), ``assertion`` (paired with the same
+            label, another value of ``axis``).
+        start, end: from the first character of either side to the last of either.
     """
 
-    tp_gold: int = 0
-    tp_predicted: int = 0
-    gold: int = 0
-    predicted: int = 0
-
-    @property
-    def precision(self) -> float:
-        """Right among predicted; 0.0 when nothing was predicted."""
-        return self.tp_predicted / self.predicted if self.predicted else 0.0
-
-    @property
-    def recall(self) -> float:
-        """Found among gold; 0.0 when there is no gold."""
-        return self.tp_gold / self.gold if self.gold else 0.0
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall; 0.0 when both are."""
-        total = self.precision + self.recall
-        return 2 * self.precision * self.recall / total if total else 0.0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.tp_gold + other.tp_gold,
-            self.tp_predicted + other.tp_predicted,
-            self.gold + other.gold,
-            self.predicted + other.predicted,
-        )
+    note_id: str
+    kind: str
+    start: int
+    end: int
+    gold_start: int | None = None
+    gold_end: int | None = None
+    gold_label: str = ""
+    gold_text: str = ""
+    predicted_start: int | None = None
+    predicted_end: int | None = None
+    predicted_label: str = ""
+    predicted_text: str = ""
+    axis: str = ""
+    gold_value: str = ""
+    predicted_value: str = ""
 
 
-def mentions(annotations: Iterable[HasFragments]) -> list[Mention]:
-    """Annotations as mentions, fragments sorted."""
-    return [Mention(tuple(sorted(annotation.fragments)), annotation.label) for annotation in annotations]
+@dataclass(frozen=True)
+class Evaluation:
+    """The counts of one system on one corpus.
+
+    Attributes:
+        labels: the labels scored.
+        axes: the axes scored; ``assertion``, the one word that sums up all of them, is among them when all are.
+        given: whether the spans were gold, so that only what is said of them is scored.
+        documents: how many there are.
+        entities: by mode; empty when the spans were given.
+        judged: how many entities were judged on both sides.
+        assertion: by axis; the keys are values, of a flag only ``"true"``.
+        linking: keys ``accuracy@1`` and ``accuracy@5``, the gold column counting paired mentions that have gold codes;
+            ``None`` where there are no codes to compare.
+        confusion: by axis, and of labels under ``"label"``: how often gold had the first value and the prediction the
+            second, ``"none"`` for no counterpart.
+        errors: by document, then offset.
+    """
+
+    labels: tuple[str, ...]
+    axes: tuple[str, ...]
+    given: bool
+    documents: int
+    entities: Mapping[Mode, Tally]
+    judged: int
+    assertion: Mapping[str, Tally]
+    linking: Tally | None
+    confusion: Mapping[str, Counter[tuple[str, str]]]
+    errors: tuple[Error, ...] = field(repr=False)
 
 
-def score_entities(
-    gold: Mapping[str, Sequence[Mention]],
-    predicted: Mapping[str, Sequence[Mention]],
+def score(
+    gold: Sequence[Document],
+    predicted: Sequence[Document],
     *,
-    labels: Collection[str],
-    mode: Mode,
-) -> dict[str, Counts]:
-    """Scores by label, in the order of ``labels``, and over all of them under ``"micro"``.
+    labels: Sequence[str],
+    axes: Sequence[str] = (),
+    given: bool = False,
+) -> Evaluation:
+    """Count what of gold was predicted.
 
-    Arguments:
-        gold: the mentions of each document, by its id. A document without any must be there with none.
-        predicted: likewise; a document that is missing has no predictions.
-        labels: the labels to score, those that the corpus marks. Mentions with others count on neither side.
-        mode: ``"strict"`` or ``"relaxed"``, see the module.
-
-    Raises:
-        ValueError: for another mode, and for predictions in a document that gold does not have.
-    """
-    if mode not in ("strict", "relaxed"):
-        raise ValueError(f"mode is not strict or relaxed: {mode!r}")
-    if MICRO in labels:
-        raise ValueError(f"{MICRO!r} cannot be a label")
-    if unknown := predicted.keys() - gold.keys():
-        raise ValueError(f"{len(unknown)} predicted documents are not in gold, such as {min(unknown)!r}")
-    match = _strict if mode == "strict" else _relaxed
-    totals = {label: [0, 0, 0, 0] for label in labels}
-    for doc_id, gold_mentions in gold.items():
-        gold_by_label = _by_label(gold_mentions, totals)
-        predicted_by_label = _by_label(predicted.get(doc_id, ()), totals)
-        for label in gold_by_label.keys() | predicted_by_label.keys():
-            ours, theirs = gold_by_label.get(label, []), predicted_by_label.get(label, [])
-            found, right = match(ours, theirs)
-            total = totals[label]
-            total[0] += found
-            total[1] += right
-            total[2] += len(ours)
-            total[3] += len(theirs)
-    scores = {label: Counts(*total) for label, total in totals.items()}
-    return {**scores, MICRO: sum(scores.values(), Counts())}
-
-
-def macro_f1(scores: Mapping[str, Counts]) -> float:
-    """The unweighted mean of the labels' F1, ``"micro"`` aside.
-
-    Labels with neither gold nor predicted mentions are left out; 0.0 when none is left.
-    """
-    values = [counts.f1 for label, counts in scores.items() if label != MICRO and (counts.gold or counts.predicted)]
-    return sum(values) / len(values) if values else 0.0
-
-
-def score_assertion(gold: Sequence[Hashable], predicted: Sequence[Hashable], *, axis: str) -> dict[Hashable, Counts]:
-    """Scores by value of one axis, over entities whose spans are given: the i-th values are of the same entity.
-
-    The score of a flag is that of ``True``. Every value the axis may have is a key, in its usual order.
-
-    Arguments:
-        gold: the values of the gold entities.
-        predicted: the values predicted for them.
-        axis: ``negated``, …, ``allergy`` or ``exists`` (booleans), ``experiencer`` or ``assertion`` (strings).
+    Args:
+        gold: the documents, with labels and axes as those of the predictions; an axis that an annotation does not have
+            is ``False`` or ``"patient"``.
+        predicted: the same documents, in any order; one that is missing has no predictions.
+        labels: the labels to score; others count on neither side.
+        axes: the axes to score, of :data:`~clinspan.corpora.AXES`, on entities that are paired with the same label.
+            ANATOMY is not judged.
+        given: the predictions are of the gold spans: score only axes and codes.
 
     Raises:
-        ValueError: for an unknown axis, sequences of unequal length, or a value the axis cannot have.
+        ValueError: for predictions of documents that gold does not have or whose text is another, and for a document
+            that comes twice.
     """
-    if axis not in _VALUES:
-        raise ValueError(f"not an axis: {axis!r}")
-    if len(gold) != len(predicted):
-        raise ValueError(f"{len(gold)} gold values, {len(predicted)} predicted")
-    values = _VALUES[axis]
-    golds, predictions = Counter(gold), Counter(predicted)
-    if unknown := (golds.keys() | predictions.keys()) - set(values):
-        raise ValueError(f"{axis} cannot be {sorted(map(repr, unknown))[0]}")
-    agreed = Counter(a for a, b in zip(gold, predicted, strict=True) if a == b)
-    return {value: Counts(agreed[value], agreed[value], golds[value], predictions[value]) for value in values}
+    sides = _side_by_side(gold, predicted)
+    tallies = {} if given else _entities(sides, labels)
+    judged_axes = (*axes, "assertion") if set(axes) == set(AXES) else tuple(axes)
+    confusion: dict[str, Counter[tuple[str, str]]] = {name: Counter() for name in ("label", *judged_axes)}
+    rows: dict[str, dict[str, dict[str, list[float]]]] = {axis: {} for axis in judged_axes}
+    links: dict[str, dict[str, list[float]]] = {}
+    errors: list[Error] = []
+    judged = 0
+    wanted = frozenset(labels)
+    vocabularies = {code.partition(":")[0] for d in gold for a in d.annotations for code in a.concepts}
+    linkable = any(
+        code.partition(":")[0] in vocabularies for d in predicted for a in d.annotations for code in a.concepts
+    )
+    for document, other in sides:
+        ours = [a for a in document.annotations if a.label in wanted]
+        theirs = [a for a in other.annotations if a.label in wanted]
+        for axis in judged_axes:
+            rows[axis][document.doc_id] = {}
+        links[document.doc_id] = {f"accuracy@{rank}": [0, 0, 0, 0] for rank in RANKS}
+        found: list[Error] = []
+        for pair in _pairs(ours, theirs, given=given):
+            a = None if pair.gold is None else ours[pair.gold]
+            b = None if pair.predicted is None else theirs[pair.predicted]
+            confusion["label"][a.label if a else NONE, b.label if b else NONE] += 1
+            if kind := _kind(pair):
+                found.append(_error(document, kind, a, b))
+            if a is None or b is None or a.label != b.label:
+                continue
+            if a.concepts and linkable:
+                _count_link(links[document.doc_id], a, b)
+            if a.label in NOT_JUDGED or not judged_axes:
+                continue
+            judged += 1
+            for axis in judged_axes:
+                values = _value(a, axis), _value(b, axis)
+                confusion[axis][values] += 1
+                _count_value(rows[axis][document.doc_id], *values)
+                if values[0] != values[1] and axis in axes:
+                    found.append(_error(document, "assertion", a, b, axis, *values))
+        errors += sorted(found, key=lambda e: (e.start, e.end))
+    if given:
+        del confusion["label"]
+    return Evaluation(
+        labels=tuple(labels),
+        axes=judged_axes,
+        given=given,
+        documents=len(sides),
+        entities=tallies,
+        judged=judged,
+        assertion={axis: Tally.of(_keys(axis), _only(rows[axis], _keys(axis))) for axis in judged_axes},
+        linking=Tally.of([f"accuracy@{rank}" for rank in RANKS], links) if linkable else None,
+        confusion=confusion,
+        errors=tuple(errors),
+    )
 
 
-def _by_label(mentions: Iterable[Mention], labels: Collection[str]) -> dict[str, list[Fragments]]:
-    groups: dict[str, list[Fragments]] = {}
-    for mention in mentions:
-        if mention.label in labels:
-            groups.setdefault(mention.label, []).append(mention.fragments)
-    return groups
+def summarize(
+    evaluation: Evaluation, *, unit: str = "", draws: int = 1000, seed: int = 0, confidence: float = 0.95
+) -> dict[str, Any]:
+    """The scores with their intervals, as plain values for JSON; see :mod:`clinspan.resampling`.
 
-
-def _strict(gold: list[Fragments], predicted: list[Fragments]) -> tuple[int, int]:
-    right = sum((Counter(gold) & Counter(predicted)).values())
-    return right, right
-
-
-def _relaxed(gold: list[Fragments], predicted: list[Fragments]) -> tuple[int, int]:
-    return _overlapping(gold, _union(predicted)), _overlapping(predicted, _union(gold))
-
-
-def _union(mentions: list[Fragments]) -> tuple[list[int], list[int]]:
-    """The characters covered, as starts and ends of disjoint intervals in order."""
-    starts: list[int] = []
-    ends: list[int] = []
-    for start, end in sorted(fragment for fragments in mentions for fragment in fragments):
-        if start >= end:
-            continue
-        if ends and start <= ends[-1]:
-            ends[-1] = max(ends[-1], end)
-        else:
-            starts.append(start)
-            ends.append(end)
-    return starts, ends
-
-
-def _overlapping(mentions: list[Fragments], covered: tuple[list[int], list[int]]) -> int:
-    """How many mentions share a character with what is covered."""
-    starts, ends = covered
-    count = 0
-    for fragments in mentions:
-        for start, end in fragments:
-            # The last interval that starts before the fragment ends is the only one that can reach furthest into it.
-            index = bisect_left(starts, end) - 1
-            if start < end and index >= 0 and ends[index] > start:
-                count += 1
-                break
-    return count
-
-
-# --- running a pipeline over a corpus ---
-
-
-def evaluate_entities(
-    nlp: Language, spec: Spec, *, data: str | Path | None = None, split: str = "dev"
-) -> dict[Mode, dict[str, Counts]]:
-    """Strict and relaxed scores of a pipeline's entities on a split, for the labels that the corpus marks.
-
-    Raises:
-        CorpusError: as :func:`clinspan.corpora.read_corpus`.
+    Args:
+        unit: which documents are resampled together, see :func:`~clinspan.resampling.by_unit`.
+        draws: bootstrap draws; 0 for no intervals.
     """
-    gold: dict[str, list[Mention]] = {}
-    predicted: dict[str, list[Mention]] = {}
-    for document in read_corpus(spec, data=data, split=split):
-        gold[document.doc_id] = mentions(map_document(document, spec).annotations)
-        doc = nlp(sanitize(document.text))
-        spans = doc.spans.get("entities", ())
-        predicted[document.doc_id] = [Mention.span(s.start_char, s.end_char, s.label_) for s in spans]
-    modes: tuple[Mode, ...] = ("relaxed", "strict")
-    return {mode: score_entities(gold, predicted, labels=spec.marked, mode=mode) for mode in modes}
 
+    def table(tally: Tally) -> dict[str, dict[str, Any]]:
+        counts = by_unit(tally, unit)
+        rows = intervals(counts, draws=draws, seed=seed, confidence=confidence)
+        totals: dict[str, Any] = {**tally.scores()}
+        if len(tally.keys) > 1:
+            totals[MICRO] = sum(totals.values(), type(next(iter(totals.values())))())
+            totals[MACRO] = None
+        return {
+            key: {**_counts(total), **{metric: interval._asdict() for metric, interval in row.items()}}
+            for (key, total), row in zip(totals.items(), rows, strict=False)
+        }
 
-def evaluate_assertion(
-    nlp: Language, spec: Spec, *, data: str | Path | None = None, split: str = "dev", labels: Collection[str] = ()
-) -> dict[tuple[str, str], Counts]:
-    """Scores of the assertion axes that the corpus marks, on its gold spans; ANATOMY is not judged.
-
-    Arguments:
-        labels: the labels of the entities to judge; all but ANATOMY when empty.
-
-    Raises:
-        CorpusError: as :func:`clinspan.corpora.read_corpus`.
-    """
-    from clinspan.pipeline import annotate
-
-    gold: dict[str, list[Hashable]] = {axis: [] for axis in spec.axes}
-    predicted: dict[str, list[Hashable]] = {axis: [] for axis in spec.axes}
-    for document in read_corpus(spec, data=data, split=split):
-        kept = [
-            a
-            for a in map_document(document, spec).annotations
-            if (a.label in labels if labels else a.label != "ANATOMY")
-        ]
-        doc = annotate(nlp, document.text, [(a.fragments, a.label) for a in kept])
-        for annotation, span in zip(kept, doc.spans["entities"], strict=True):
-            for axis in spec.axes:
-                gold[axis].append(annotation.attributes[axis])
-                predicted[axis].append(getattr(span._, axis))
-    out: dict[tuple[str, str], Counts] = {}
-    for axis in spec.axes:
-        for value, counts in score_assertion(gold[axis], predicted[axis], axis=axis).items():
-            if value not in (False, "patient"):
-                out[axis, str(value).lower()] = counts
+    out: dict[str, Any] = {"entities": {mode: table(tally) for mode, tally in evaluation.entities.items()}}
+    out["assertion"] = {
+        "spans": "gold" if evaluation.given else "matched",
+        "entities": evaluation.judged,
+        "axes": {axis: table(tally) for axis, tally in evaluation.assertion.items()},
+        "kappa": {axis: kappa(evaluation.confusion[axis]) for axis in evaluation.assertion},
+    }
+    out["linking"] = _linking(evaluation.linking, unit, draws, seed, confidence)
+    out["confusion"] = {
+        name: [[a, b, n] for (a, b), n in sorted(counts.items())] for name, counts in evaluation.confusion.items()
+    }
+    out["errors"] = {kind: sum(e.kind == kind for e in evaluation.errors) for kind in KINDS}
     return out
+
+
+def compare(
+    first: Evaluation,
+    second: Evaluation,
+    *,
+    unit: str = "",
+    draws: int = 1000,
+    rounds: int = 10_000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> dict[str, Any]:
+    """First less second on the same corpus: differences with intervals and p-values, as plain values for JSON.
+
+    Axes that only one of them was scored on are left out.
+
+    Raises:
+        ValueError: when the two are not of the same documents and labels.
+    """
+
+    def table(one: Tally, other: Tally) -> dict[str, dict[str, Any]]:
+        if one.doc_ids != other.doc_ids or one.keys != other.keys:
+            raise ValueError("the two were not scored on the same documents and labels")
+        rows = differences(
+            by_unit(one, unit), by_unit(other, unit), draws=draws, rounds=rounds, seed=seed, confidence=confidence
+        )
+        keys = (*one.keys, MICRO, MACRO) if len(one.keys) > 1 else one.keys
+        return {key: {m: d._asdict() for m, d in row.items()} for key, row in zip(keys, rows, strict=False)}
+
+    return {
+        "rounds": rounds,
+        "entities": {mode: table(t, second.entities[mode]) for mode, t in first.entities.items()},
+        "assertion": {
+            axis: table(t, second.assertion[axis]) for axis, t in first.assertion.items() if axis in second.assertion
+        },
+    }
+
+
+def run(
+    gold: Gold,
+    system: Predictions,
+    *,
+    against: Predictions | None = None,
+    labels: Sequence[str] = (),
+    given: bool = False,
+    draws: int = 1000,
+    rounds: int = 10_000,
+    seed: int = 0,
+    confidence: float = 0.95,
+    command: str = "",
+) -> tuple[dict[str, Any], Evaluation]:
+    """Score a system, and another to compare it with, on a corpus.
+
+    Args:
+        labels: of the labels that gold marks, those to score; all when empty.
+        given: the predictions are of the gold spans.
+        command: the command line, for the record.
+
+    Returns:
+        The report as plain values for JSON, and the evaluation of the first system. The report's schema,
+        ``clinspan.scores/1``, is stable: keys may be added, none changes its meaning.
+
+    Raises:
+        ValueError: for labels that gold does not mark, and as :func:`score`.
+    """
+    if unknown := set(labels) - set(gold.labels):
+        raise ValueError(f"{gold.name} does not mark {', '.join(sorted(unknown))}, only {', '.join(gold.labels)}")
+    # on given spans the label is not in question, and corpora that mark no label throughout are judged as well
+    found = dict.fromkeys(a.label for d in gold.documents for a in d.annotations)
+    wanted = tuple(labels) or (tuple(found) if given else gold.labels)
+
+    def count(predictions: Predictions) -> Evaluation:
+        axes = [axis for axis in gold.axes if axis in predictions.axes]
+        return score(gold.documents, predictions.documents, labels=wanted, axes=axes, given=given)
+
+    def numbers(evaluation: Evaluation) -> dict[str, Any]:
+        return summarize(evaluation, unit=gold.unit, draws=draws, seed=seed, confidence=confidence)
+
+    first = count(system)
+    other = None
+    if against is not None:
+        second = count(against)
+        options = {"draws": draws, "rounds": rounds, "seed": seed, "confidence": confidence}
+        difference = compare(first, second, unit=gold.unit, **options)  # type: ignore[arg-type]
+        other = {"pipeline": against.name, "scores": numbers(second), "differences": difference}
+    annotations = [a for d in gold.documents for a in d.annotations if a.label in wanted]
+    report = {
+        "schema": SCHEMA,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in ("clinspan", "spacy", "numpy")},
+        },
+        "command": command,
+        "corpus": {
+            "name": gold.name,
+            "split": gold.split,
+            "layer": gold.layer,
+            "documents": len(gold.documents),
+            "units": number_of_units([d.doc_id for d in gold.documents], gold.unit),
+            "annotations": len(annotations),
+            "discontinuous": sum(len(a.fragments) > 1 for a in annotations),
+            "labels": list(wanted),
+            "axes": list(gold.axes),
+            "digest": digest(gold.documents),
+        },
+        "pipeline": system.name,
+        "without_predictions": len({d.doc_id for d in gold.documents} - {d.doc_id for d in system.documents}),
+        "settings": {"gold_entities": given, "draws": draws, "seed": seed, "confidence": confidence},
+        "scores": numbers(first),
+        "against": other,
+    }
+    return report, first
+
+
+def digest(documents: Iterable[Document]) -> str:
+    """SHA-256 of ids, texts and annotations: the same for the same gold."""
+    sha = hashlib.sha256()
+    for d in documents:
+        marks = [[a.fragments, a.label, sorted(a.attributes.items()), a.concepts] for a in d.annotations]
+        sha.update(json.dumps([d.doc_id, d.text, marks], ensure_ascii=True).encode())
+    return sha.hexdigest()
+
+
+# --- counting ---
+
+
+def _side_by_side(gold: Sequence[Document], predicted: Sequence[Document]) -> list[tuple[Document, Document]]:
+    known = {document.doc_id: document for document in predicted}
+    ids = {document.doc_id for document in gold}
+    if len(ids) < len(gold) or len(known) < len(predicted):
+        raise ValueError("a document comes twice")
+    if unknown := known.keys() - ids:
+        raise ValueError(f"{len(unknown)} predicted documents are not in gold, such as {min(unknown)!r}")
+    sides = []
+    for document in gold:
+        other = known.get(document.doc_id, Document(document.doc_id, ""))
+        if other.text and other.text != document.text:
+            raise ValueError(f"document {document.doc_id!r}: predictions are of another text")
+        sides.append((document, other))
+    return sides
+
+
+def _entities(sides: Sequence[tuple[Document, Document]], labels: Sequence[str]) -> dict[Mode, Tally]:
+    gold = {d.doc_id: _mentions(d.annotations) for d, _ in sides}
+    predicted = {d.doc_id: _mentions(d.annotations) for _, d in sides}
+    return {mode: tally_entities(gold, predicted, labels=labels, mode=mode) for mode in MODES}
+
+
+def _mentions(annotations: Iterable[Annotation]) -> list[Mention]:
+    return [Mention(a.fragments, a.label) for a in annotations]
+
+
+def _pairs(ours: Sequence[Annotation], theirs: Sequence[Annotation], *, given: bool) -> list[Pair]:
+    if not given:
+        return align(_mentions(ours), _mentions(theirs))
+    # several may share their offsets and label: the same id goes first
+    places: dict[tuple[object, ...], list[int]] = {}
+    for j, b in enumerate(theirs):
+        places.setdefault((b.fragments, b.label), []).append(j)
+    pairs = []
+    for i, a in enumerate(ours):
+        if found := places.get((a.fragments, a.label)):
+            j = next((j for j in found if theirs[j].id == a.id), found[0])
+            found.remove(j)
+            pairs.append(Pair(i, j, True, True))
+    return pairs
+
+
+def _kind(pair: Pair) -> str:
+    if pair.predicted is None:
+        return "missed"
+    if pair.gold is None:
+        return "spurious"
+    if not pair.same_label:
+        return "label"
+    return "" if pair.same_span else "boundary"
+
+
+def _error(
+    document: Document, kind: str, a: Annotation | None, b: Annotation | None, axis: str = "", *values: str
+) -> Error:
+    sides = [side for side in (a, b) if side]
+    gold_value, predicted_value = values or ("", "")
+    return Error(
+        note_id=document.doc_id,
+        kind=kind,
+        start=min(side.start for side in sides),
+        end=max(side.end for side in sides),
+        gold_start=a.start if a else None,
+        gold_end=a.end if a else None,
+        gold_label=a.label if a else "",
+        gold_text=_surface(document, a),
+        predicted_start=b.start if b else None,
+        predicted_end=b.end if b else None,
+        predicted_label=b.label if b else "",
+        predicted_text=_surface(document, b),
+        axis=axis,
+        gold_value=gold_value,
+        predicted_value=predicted_value,
+    )
+
+
+def _surface(document: Document, annotation: Annotation | None) -> str:
+    return " … ".join(document.text[start:end] for start, end in annotation.fragments) if annotation else ""
+
+
+def _value(annotation: Annotation, axis: str) -> str:
+    """The value of an axis, as written in the scores."""
+    values = annotation.attributes
+    if axis == "assertion":
+        return assertion(**{name: values[name] for name in AXES if name in values})  # type: ignore[arg-type]
+    return str(values.get(axis, "patient" if axis == "experiencer" else False)).lower()
+
+
+def _keys(axis: str) -> list[str]:
+    return ["true"] if True in VALUES[axis] else [str(value) for value in VALUES[axis]]
+
+
+def _count_value(row: dict[str, list[float]], gold: str, predicted: str) -> None:
+    for value in {gold, predicted}:
+        counts = row.setdefault(value, [0, 0, 0, 0])
+        agreed = gold == predicted
+        for i, one in enumerate((agreed, agreed, value == gold, value == predicted)):
+            counts[i] += one
+
+
+def _only(rows: Mapping[str, Mapping[str, Sequence[float]]], keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {doc_id: {key: row[key] for key in keys if key in row} for doc_id, row in rows.items()}
+
+
+def _count_link(row: dict[str, list[float]], gold: Annotation, predicted: Annotation) -> None:
+    right = set(gold.concepts)
+    for rank in RANKS:
+        hit = any(code in right for code in predicted.concepts[:rank])
+        counts = row[f"accuracy@{rank}"]
+        for i, one in enumerate((hit, hit, True, bool(predicted.concepts))):
+            counts[i] += one
+
+
+def _linking(tally: Tally | None, unit: str, draws: int, seed: int, confidence: float) -> dict[str, Any] | None:
+    if tally is None:
+        return None
+    rows = intervals(by_unit(tally, unit), draws=draws, seed=seed, confidence=confidence)
+    counts = tally.scores()[tally.keys[0]]
+    return {
+        "entities": counts.gold,
+        "with_code": counts.predicted,
+        **{key: row["recall"]._asdict() for key, row in zip(tally.keys, rows, strict=False)},
+    }
+
+
+def _counts(total: Any) -> dict[str, Any]:
+    if total is None:
+        return {}
+    return {
+        "gold": total.gold,
+        "predicted": total.predicted,
+        "true_positives": total.tp_gold,
+        "true_positives_predicted": total.tp_predicted,
+    }
+
+
+__all__ = [
+    "KINDS",
+    "Error",
+    "Evaluation",
+    "compare",
+    "digest",
+    "run",
+    "score",
+    "summarize",
+]

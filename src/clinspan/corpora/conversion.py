@@ -6,10 +6,11 @@ written, mention by mention.
 
 from __future__ import annotations
 
+import csv
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from clinspan.corpora.formats import FORMATS, module_of, read_files
@@ -96,6 +97,14 @@ def convert(
         else:
             losses.append(Loss(document.doc_id, "document", detail="not read back under its id"))
     return len(kept), losses
+
+
+def write_losses(losses: Iterable[Loss], path: str | Path) -> None:
+    """Write losses as CSV, one row each."""
+    with Path(path).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Loss)])
+        writer.writeheader()
+        writer.writerows(map(asdict, losses))
 
 
 def compare(before: Document, after: Document) -> list[Loss]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from clinspan.corpora.formats import FORMATS, module_of
+from clinspan.corpora.formats import FORMATS, module_of, read_files
 from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
 from clinspan.schema import EXPERIENCERS, FLAGS, LABELS
 
@@ -61,6 +61,72 @@ class Spec:
     layer: str = "entities"
     unit: str = ""
     vocabulary: str = ""
+
+
+@dataclass(frozen=True)
+class Gold:
+    """Documents to score by, with the labels and axes they mark; see :func:`gold_of` and :func:`gold_of_files`."""
+
+    name: str
+    split: str
+    documents: tuple[Document, ...]
+    labels: tuple[str, ...]
+    axes: tuple[str, ...]
+    layer: str = "entities"
+    unit: str = ""
+
+
+def gold_of(spec: Spec, *, data: str | Path | None = None, split: str) -> Gold:
+    """A split of a corpus in clinspan's labels and axes.
+
+    Raises:
+        CorpusError: as :func:`read_corpus` and :func:`map_document`.
+    """
+    documents = tuple(map_document(document, spec) for document in read_corpus(spec, data=data, split=split))
+    return Gold(spec.name, split, documents, spec.marked, spec.axes, spec.layer, spec.unit)
+
+
+def gold_of_files(path: str | Path, format_name: str, *, labels: Mapping[str, str] | None = None) -> Gold:
+    """Files without a spec: every label and axis that they use is taken as marked.
+
+    Args:
+        labels: the files' labels to those to score by; a label that is not listed stands for itself.
+
+    Raises:
+        CorpusError: as :func:`~clinspan.corpora.formats.read_files`, and for a value that an axis cannot have.
+    """
+    documents = [called_axes(document, path, labels or {}) for document in read_files(path, format_name)]
+    annotations = [annotation for document in documents for annotation in document.annotations]
+    used = {axis for annotation in annotations for axis in annotation.attributes}
+    return Gold(
+        name=Path(path).name,
+        split="",
+        documents=tuple(documents),
+        labels=tuple(sorted({annotation.label for annotation in annotations})),
+        axes=tuple(axis for axis in AXES if axis in used),
+    )
+
+
+def called_axes(document: Document, path: str | Path, labels: Mapping[str, str]) -> Document:
+    """The document with other labels, and of its attributes those that are called as an axis, in whatever case.
+
+    Raises:
+        CorpusError: for a value that the axis cannot have.
+    """
+    annotations = []
+    for annotation in document.annotations:
+        values: dict[str, str | bool] = {}
+        for name, value in annotation.attributes.items():
+            axis, text = name.lower(), str(value).lower()
+            if axis not in AXES:
+                continue
+            if text not in (EXPERIENCERS if axis == "experiencer" else ("true", "false")):
+                where = f"document {document.doc_id}, annotation {annotation.id}"
+                raise CorpusError(path, 0, f"{where}: {axis} has a value it cannot have")
+            values[axis] = text if axis == "experiencer" else text == "true"
+        label = labels.get(annotation.label, annotation.label)
+        annotations.append(replace(annotation, label=label, attributes=values))
+    return replace(document, annotations=tuple(annotations))
 
 
 def load_spec(name_or_path: str | Path) -> Spec:
@@ -146,7 +212,7 @@ def map_document(document: Document, spec: Spec) -> Document:
 
     Annotations whose label has no counterpart are dropped, with their relations. The attributes of the others become
     a value for every axis in ``spec.axes`` and for no other: ``False`` or ``"patient"`` unless an attribute of the
-    corpus says more.
+    corpus says more. Codes get the spec's vocabulary in front where they name none; ``-1`` (no concept) goes.
 
     Raises:
         CorpusError: for a value the spec does not list of an attribute that it maps.
@@ -158,7 +224,8 @@ def map_document(document: Document, spec: Spec) -> Document:
         if label is None:
             dropped.add(annotation.id)
             continue
-        kept.append(replace(annotation, label=label, attributes=_axes(annotation, document.doc_id, spec)))
+        attributes = _axes(annotation, document.doc_id, spec)
+        kept.append(replace(annotation, label=label, attributes=attributes, concepts=_codes(annotation, spec)))
     return replace(
         document,
         annotations=tuple(kept),
@@ -178,6 +245,13 @@ def _axes(annotation: Annotation, doc_id: str, spec: Spec) -> dict[str, str | bo
             raise CorpusError(spec.folder / "spec.json", 0, f"{where}: value of attribute {name} is not in the spec")
         values.update(sets[key])
     return values
+
+
+def _codes(annotation: Annotation, spec: Spec) -> tuple[str, ...]:
+    if not spec.vocabulary:
+        return annotation.concepts
+    codes = [code for concept in annotation.concepts for code in concept.split("+") if code != "-1"]
+    return tuple(code if ":" in code else f"{spec.vocabulary}:{code}" for code in codes)
 
 
 def _spec_path(name_or_path: str | Path) -> Path:
