@@ -15,16 +15,20 @@ from clinspan.corpora import (
     Document,
     Spec,
     data_folder,
+    gold_of,
+    gold_of_files,
+    guess_format,
     load_spec,
     map_document,
     negex,
     pubtator,
     read_corpus,
+    read_files,
 )
 from clinspan.corpora import brat as brat_format
 from corpus_files import written
 
-CORPORA = ("bc5cdr", "chia", "demo", "maccrobat", "ncbi_disease", "negex")
+CORPORA = sorted(path.parent.name for path in Path(__file__).parents[1].glob("corpora/*/spec.json"))
 DATA = os.environ.get("CLINSPAN_DATA", "")
 needs_data = pytest.mark.skipif(not Path(DATA, "corpora").is_dir() or not DATA, reason="CLINSPAN_DATA has no corpora/")
 
@@ -66,6 +70,11 @@ def spec_of(folder: Path, **changes: object) -> Spec:
         {"labels": {"A": "MEDICINE"}},
         {"labels": []},
         {"marked": ["DRUG", "CONDITION"]},
+        {"judged": ["CONDITION"]},
+        {"layer": "words"},
+        {"layer": "sections"},
+        {"unit": "("},
+        {"unit": "no group"},
         {"splits": {"all": "*.txt"}},
         {"splits": {"all": 1}},
         {"axes": ["negated"]},
@@ -111,12 +120,43 @@ def test_map_document_refuses_a_value_the_spec_does_not_have(tmp_path: Path) -> 
         map_document(document, spec_of(tmp_path))
 
 
-def test_map_document_drops_relations_of_what_it_drops(tmp_path: Path) -> None:
-    annotations = tuple(
-        Annotation(0, 1, label, ((0, 1),), id=id_) for label, id_ in (("A", "T1"), ("B", "T2"), ("A", "T3"))
+def test_map_document_keeps_one_of_the_same(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, labels={"A": "DRUG", "C": "DRUG"})
+    annotations = (
+        Annotation(0, 1, "A", ((0, 1),), {}, ("x",), "T1"),
+        Annotation(0, 1, "C", ((0, 1),), {"P": "NEG"}, ("x", "y"), "T2"),
+        Annotation(1, 2, "C", ((1, 2),), {}, (), "T3"),
     )
+    first, second = map_document(Document("d", "ab", annotations), spec).annotations
+    assert (first.id, first.attributes["negated"], first.concepts) == ("T1", True, ("x", "y"))
+    assert second.id == "T3"
+
+
+def test_axes_of_labels_that_are_not_judged_are_unknown(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, labels={"A": "DRUG", "B": "CONDITION"}, judged=["CONDITION"])
+    annotations = (Annotation(0, 1, "A", ((0, 1),), id="T1"), Annotation(0, 1, "B", ((0, 1),), id="T2"))
+    drug, condition = map_document(Document("d", "ab", annotations), spec).annotations
+    assert (drug.attributes, set(condition.attributes)) == ({}, set(spec.axes))
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "concepts", "expected"),
+    [
+        ("", ("D1", "-1"), ("D1", "-1")),
+        ("MESH", ("D1", "OMIM:2"), ("MESH:D1", "OMIM:2")),
+        ("MESH", ("-1",), ()),
+        ("MESH", ("D1+D2",), ("MESH:D1", "MESH:D2")),
+    ],
+)
+def test_map_document_names_vocabularies(tmp_path: Path, vocabulary: str, concepts: tuple, expected: tuple) -> None:
+    document = Document("d", "ab", (Annotation(0, 1, "A", ((0, 1),), {}, concepts, "T1"),))
+    assert map_document(document, spec_of(tmp_path, vocabulary=vocabulary)).annotations[0].concepts == expected
+
+
+def test_map_document_drops_relations_of_what_it_drops(tmp_path: Path) -> None:
+    annotations = tuple(Annotation(i, i + 1, label, ((i, i + 1),), id=f"T{i + 1}") for i, label in enumerate("ABA"))
     document = Document(
-        "d", "ab", annotations, (("r", "T1", "T2"), ("r", "T1", "T3"), ("CID", "D1", "D2")), ("T2", "T3")
+        "d", "abc", annotations, (("r", "T1", "T2"), ("r", "T1", "T3"), ("CID", "D1", "D2")), ("T2", "T3")
     )
     mapped = map_document(document, spec_of(tmp_path))
     assert mapped.relations == (("r", "T1", "T3"), ("CID", "D1", "D2"))
@@ -172,6 +212,55 @@ def test_read_corpus(tmp_path: Path) -> None:
             read_corpus(spec, data=tmp_path, split=split)
 
 
+def test_gold_of_numbers_documents_with_the_same_id(tmp_path: Path) -> None:
+    written(tmp_path, "a.PubTator.txt", "1|t|One\n\n1|t|Two\n\n2|t|Three\n")
+    spec = spec_of(tmp_path, format="pubtator", splits={"all": ["*.PubTator.txt"]})
+    assert [d.doc_id for d in gold_of(spec, split="all").documents] == ["1", "1#2", "2"]
+
+
+def test_gold_of_files(tmp_path: Path) -> None:
+    annotations = (
+        Annotation(0, 1, "X", ((0, 1),), {"Negated": True, "Experiencer": "Family", "note": "y"}, (), "T1"),
+        Annotation(1, 2, "Y", ((1, 2),), {}, (), "T2"),
+    )
+    brat_format.write([Document("d", "ab", annotations)], tmp_path / "c")
+    gold = gold_of_files(tmp_path / "c", "brat", labels={"X": "CONDITION"})
+    assert (gold.name, gold.labels, gold.axes) == ("c", ("CONDITION", "Y"), ("negated", "experiencer"))
+    assert [a.attributes for a in gold.documents[0].annotations] == [{"negated": True, "experiencer": "family"}, {}]
+
+
+def test_read_files(tmp_path: Path) -> None:
+    for name in ("x/b", "x/a", "y/c"):
+        brat_format.write([Document(Path(name).name, "text")], tmp_path / Path(name).parent)
+    assert [d.doc_id for d in read_files(tmp_path, "brat")] == ["a", "b", "c"]
+    assert [d.doc_id for d in read_files(tmp_path / "y" / "c.ann", "brat")] == ["c"]
+    brat_format.write([Document("a", "text")], tmp_path / "y")
+    with pytest.raises(CorpusError, match="document a comes twice"):
+        list(read_files(tmp_path, "brat"))
+    for path, name in ((tmp_path / "none", "brat"), (tmp_path, "docbin"), (tmp_path, "word")):
+        with pytest.raises(CorpusError):
+            list(read_files(path, name))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a.txt", "a.ann"], "brat"),
+        (["a.txt", "a.con", "a.ast"], "i2b2"),
+        (["dev.PubTator.txt"], "pubtator"),
+        (["a.jsonl.gz"], "jsonl"),
+        (["a.txt"], None),
+        ([], None),
+    ],
+)
+def test_guess_format(tmp_path: Path, names: list[str], expected: str | None) -> None:
+    for name in names:
+        written(tmp_path / "c", name, "")
+    assert guess_format(tmp_path / "c") == expected
+    if len(names) == 1:
+        assert guess_format(tmp_path / "c" / names[0]) == expected
+
+
 def test_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "spec").mkdir()
     spec = spec_of(tmp_path / "spec")
@@ -201,6 +290,17 @@ def test_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("chia", "train", 1566, {"Condition": 9709}, 3),
         ("chia", "dev", 168, {"Condition": 909}, 0),
         ("negex", "dev", 1221, {"CONCEPT": 1214}, 0),
+        ("biored", "train", 301, {"ChemicalEntity": 1269, "DiseaseOrPhenotypicFeature": 2692}, 0),
+        ("phee", "train", 2898, {"Drug": 3591, "Effect": 2803}, 0),
+        ("phee", "dev", 961, {"Drug": 1207, "Effect": 918}, 0),
+        ("neurotrialner", "train", 787, {}, 0),
+        ("neurotrialner", "dev", 153, {}, 0),
+        # 627 are published; two ids stand there without an abstract, and have one elsewhere
+        ("med1250", "dev", 625, {"ABBREVIATION": 588}, 0),
+        ("mts_dialog", "dev", 100, {"GENHX": 20}, 0),
+        ("aci_bench", "dev", 20, {}, 0),
+        ("primock57", "all", 57, {}, 0),
+        ("mtsamples", "all", 2064, {}, 0),
     ],
 )
 def test_corpus_counts(corpus: str, split: str, documents: int, labels: dict[str, int], mismatched: int) -> None:
@@ -211,8 +311,9 @@ def test_corpus_counts(corpus: str, split: str, documents: int, labels: dict[str
     assert {label: counts[label] for label in labels} == labels
     assert counts.keys() <= spec.labels.keys()
     assert sum(len(d.mismatched) for d in found) == mismatched
-    kept = sum(count for label, count in counts.items() if spec.labels[label])
-    assert sum(len(map_document(d, spec).annotations) for d in found) == kept
+    mapped = [(d, a.fragments, spec.labels[a.label]) for d in found for a in d.annotations]
+    kept = {(id(d), fragments, label) for d, fragments, label in mapped if label}
+    assert sum(len(map_document(d, spec).annotations) for d in found) == len(kept)
 
 
 @needs_data

@@ -140,7 +140,7 @@ def test_terminal_fits_a_narrow_one() -> None:
     lines = [line.rstrip() for line in shown.splitlines()]
     assert lines[0] == "good on corpus dev: 20 documents, 60 annotations"
     (drug,) = (line for line in lines if line.startswith("DRUG"))
-    assert re.fullmatch(r"DRUG +20 +15 +1\.000 +\.750 +\.857 \[\.\d{3}, (\.\d{3}|1\.000)\] +\.857 \[.*\]", drug)
+    assert re.fullmatch(r"DRUG +20 +15 +1\.00 +\.750 +\.857 \[\.\d{3}, (\.\d{3}|1\.00)\] +\.857 \[.*\]", drug)
     assert any(line.startswith("negated  true") for line in lines)
     assert any(re.match(r"strict micro +\+\.\d{3} \[\+\.\d{3}, \+\.\d{3}\] +\.?\d", line) for line in lines)
 
@@ -148,7 +148,7 @@ def test_terminal_fits_a_narrow_one() -> None:
 def test_terminal_without_intervals_entities_or_comparison() -> None:
     report, _ = run(replace(GOLD, labels=()), system("x", 20), given=True, draws=0)
     shown = terminal(report)
-    assert "negated  true     20  1.000  1.000  1.000" in shown
+    assert "negated  true     20  1.00  1.00  1.00" in shown
     assert "entities\n" not in shown and "Less" not in shown
     report, _ = run(replace(GOLD, axes=()), replace(system("x", 20), documents=[]), draws=10)
     assert "DRUG" in terminal(report) and "assertion on" not in terminal(report)

@@ -309,7 +309,7 @@ def evaluate(
         typer.Argument(help="A corpus with a spec: its name or folder. With --corpus-format: a file or folder of it."),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the corpus's files; default $CLINSPAN_DATA.")] = None,
-    split: Annotated[str, typer.Option(help="Which part; where there is only one, that one.")] = "dev",
+    split: Annotated[str | None, typer.Option(help="Which part; default dev, or the only one there is.")] = None,
     corpus_format: Annotated[
         str | None, typer.Option(help="Format of a corpus without spec: brat, jsonl, … (see convert).")
     ] = None,
@@ -440,13 +440,14 @@ def _label_map(pairs: list[str]) -> dict[str, str]:
     return out
 
 
-def _gold(corpus: str, data: Path | None, split: str, corpus_format: str | None) -> Gold:
+def _gold(corpus: str, data: Path | None, split: str | None, corpus_format: str | None) -> Gold:
     from clinspan.corpora import gold_of, gold_of_files, load_spec
 
     if corpus_format is not None:
         return gold_of_files(data or corpus, corpus_format)
     spec = load_spec(corpus)
-    return gold_of(spec, data=data, split=next(iter(spec.splits)) if len(spec.splits) == 1 else split)
+    only = next(iter(spec.splits)) if len(spec.splits) == 1 else "dev"
+    return gold_of(spec, data=data, split=split or only)
 
 
 def _predictions(

@@ -98,6 +98,7 @@ def score(
     *,
     labels: Sequence[str],
     axes: Sequence[str] = (),
+    judged: Sequence[str] = (),
     given: bool = False,
 ) -> Evaluation:
     """Count what of gold was predicted.
@@ -109,6 +110,7 @@ def score(
         labels: the labels to score; others count on neither side.
         axes: the axes to score, of :data:`~clinspan.corpora.AXES`, on entities that are paired with the same label.
             ANATOMY is not judged.
+        judged: the labels of the entities to score the axes on; all when empty.
         given: the predictions are of the gold spans: score only axes and codes.
 
     Raises:
@@ -122,7 +124,7 @@ def score(
     rows: dict[str, dict[str, dict[str, list[float]]]] = {axis: {} for axis in judged_axes}
     links: dict[str, dict[str, list[float]]] = {}
     errors: list[Error] = []
-    judged = 0
+    number_judged = 0
     wanted = frozenset(labels)
     vocabularies = {code.partition(":")[0] for d in gold for a in d.annotations for code in a.concepts}
     linkable = any(
@@ -145,9 +147,9 @@ def score(
                 continue
             if a.concepts and linkable:
                 _count_link(links[document.doc_id], a, b)
-            if a.label in NOT_JUDGED or not judged_axes:
+            if not judged_axes or a.label in NOT_JUDGED or (judged and a.label not in judged):
                 continue
-            judged += 1
+            number_judged += 1
             for axis in judged_axes:
                 values = _value(a, axis), _value(b, axis)
                 confusion[axis][values] += 1
@@ -163,7 +165,7 @@ def score(
         given=given,
         documents=len(sides),
         entities=tallies,
-        judged=judged,
+        judged=number_judged,
         assertion={axis: Tally.of(_keys(axis), _only(rows[axis], _keys(axis))) for axis in judged_axes},
         linking=Tally.of([f"accuracy@{rank}" for rank in RANKS], links) if linkable else None,
         confusion=confusion,
@@ -279,7 +281,7 @@ def run(
 
     def count(predictions: Predictions) -> Evaluation:
         axes = [axis for axis in gold.axes if axis in predictions.axes]
-        return score(gold.documents, predictions.documents, labels=wanted, axes=axes, given=given)
+        return score(gold.documents, predictions.documents, labels=wanted, axes=axes, judged=gold.judged, given=given)
 
     def numbers(evaluation: Evaluation) -> dict[str, Any]:
         return summarize(evaluation, unit=gold.unit, draws=draws, seed=seed, confidence=confidence)

@@ -94,7 +94,8 @@ def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -
 
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("label", "axis", "value", "what") else "right")
+        name = heading in ("label", "axis", "value", "what")
+        table.add_column(heading, justify="left" if name else "right", no_wrap=name)
     for row in rows:
         table.add_row(*row)
     return table
@@ -135,8 +136,9 @@ def _interval(interval: Mapping[str, Any], *, signed: bool = False) -> str:
 
 
 def _share(value: float, sign: str = "") -> str:
-    """Three digits, without the zero that all of them would begin with."""
-    return f"{value:{sign}.3f}".replace("0.", ".", 1) if abs(value) < 0.9995 else f"{value:{sign}.3f}"
+    """Three digits, in as few characters as a column needs: .934, 1.00."""
+    text = f"{value:{sign}.3f}"
+    return text.replace("0.", ".", 1) if abs(value) < 0.9995 else text[:-1]
 
 
 def _p(value: float | None) -> str:

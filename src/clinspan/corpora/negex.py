@@ -4,18 +4,28 @@ A row is a document whose text is the sentence and whose id is the row's. Its on
 is the concept as it stands in the sentence, where the annotators put it in capitals. The columns negation,
 temporality and experiencer are the attributes of those names. Where the concept is not in the sentence the document
 has no annotation: :func:`excluded` lists these rows.
+
+Written is a document of one annotation: its text as it is where :func:`find_concept` finds the mention there, and
+with the mention in capitals where it would find another place.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
 
 COLUMNS: tuple[str, ...] = ("row", "concept", "sentence", "negation", "temporality", "experiencer")
 LABEL = "CONCEPT"
+
+# What is written for a mention without the column's value: by the first of these attributes that is True, or the last.
+_DEFAULTS: dict[str, Mapping[str, str]] = {
+    "negation": {"negation": "Negated", "negated": "Negated", "": "Affirmed"},
+    "temporality": {"hypothetical": "Hypothetical", "historical": "Historical", "": "Recent"},
+    "experiencer": {"": "Patient"},
+}
 
 
 def read(path: Path) -> Iterator[Document]:
@@ -49,6 +59,60 @@ def read(path: Path) -> Iterator[Document]:
                 ),
             )
         yield Document(doc_id=row, text=sentence, annotations=annotations)
+
+
+def write(documents: Iterable[Document], path: str | Path) -> None:
+    """Write documents as rows of one file.
+
+    A discontinuous mention is written as its envelope; tabs and line breaks become spaces. A mention without the
+    attributes is written as affirmed, recent and the patient's, unless clinspan's axes (``negated``, ``historical``,
+    ``hypothetical``) say otherwise.
+
+    Raises:
+        ValueError: for a document with a :func:`problem`.
+    """
+    rows = [COLUMNS]
+    for document in documents:
+        if reason := problem(document):
+            raise ValueError(f"document {document.doc_id!r}: {reason}")
+        (annotation,) = document.annotations
+        concept, sentence = _found(document.text, annotation) or ("", "")
+        values = (_value(annotation.attributes, column) for column in COLUMNS[3:])
+        rows.append((document.doc_id, concept, sentence, *values))
+    lines = ("\t".join(re.sub(r"[\t\r\n]", " ", field) for field in row) for row in rows)
+    Path(path).write_bytes("".join(f"{line}\n" for line in lines).encode())
+
+
+def problem(document: Document) -> str:
+    """Why a row cannot hold the document: an id that is empty or has a tab or line break, not exactly one annotation,
+    or one that is taken for another place even in capitals. Empty when it can."""
+    if not document.doc_id.strip() or re.search(r"[\t\r\n]", document.doc_id):
+        return "its id is empty or has a tab or line break"
+    if len(document.annotations) != 1:
+        return f"{len(document.annotations)} annotations, not one"
+    if not _found(document.text, document.annotations[0]):
+        return "the mention cannot be told from another place in the text"
+    return ""
+
+
+def _found(text: str, annotation: Annotation) -> tuple[str, str] | None:
+    """The concept and the sentence for an annotation, such that the one is found in the other where it should be."""
+    surface = text[annotation.start : annotation.end].strip()
+    start = text.find(surface, annotation.start)
+    end = start + len(surface)
+    concept = " ".join(surface.split())
+    for written in (surface, surface.upper()):
+        sentence = text[:start] + written + text[end:]
+        if find_concept(concept, sentence) == (start, start + len(written)):
+            return concept, sentence
+    return None
+
+
+def _value(attributes: Mapping[str, str | bool], column: str) -> str:
+    value = attributes.get(column)
+    if isinstance(value, str):
+        return value
+    return next(said for name, said in _DEFAULTS[column].items() if not name or attributes.get(name) is True)
 
 
 def excluded(path: Path) -> list[str]:

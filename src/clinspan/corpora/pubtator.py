@@ -4,12 +4,15 @@ The text is the title, one space, the abstract, which is what the published offs
 ("visual or auditory toxicity") is one annotation with several concepts; its parts as written out by the annotators
 are in the attribute ``individual_mentions``. Identifiers are split on ``|``, ``;`` and ``,``, except sequence variants
 (``c|SUB|G|35|A``), of which the bars are part; ``-1`` (no concept) is kept. Relations relate concept codes.
+
+Written, a text is cut into title and abstract at its first line break or, where there is none, behind its first
+sentence; its other line breaks become spaces, so that the offsets hold.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
@@ -17,6 +20,8 @@ from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
 _TEXT = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
 _VARIANT = re.compile(r"[a-z]?\|[A-Za-z]+\|")
 _SEPARATORS = re.compile(r"[|;,]")
+_OFFSET = re.compile(r"\d{1,9}")
+_BREAKS = re.compile(r"[\t\r\n]")
 
 
 def read(path: Path) -> Iterator[Document]:
@@ -44,6 +49,53 @@ def read(path: Path) -> Iterator[Document]:
             document.add_line(number, line.split("\t"))
     if document:
         yield document.build()
+
+
+def write(documents: Iterable[Document], path: str | Path) -> None:
+    """Write documents into one file.
+
+    Discontinuous mentions are written as their envelope. Of the attributes there is only ``individual_mentions``.
+    Relations are written unless they relate mentions.
+
+    Raises:
+        ValueError: for a document with a :func:`problem`.
+    """
+    paragraphs = []
+    for document in documents:
+        if reason := problem(document):
+            raise ValueError(f"document {document.doc_id!r}: {reason}")
+        paragraphs.append("".join(f"{line}\n" for line in _lines(document)))
+    Path(path).write_bytes("\n".join(paragraphs).encode())
+
+
+def problem(document: Document) -> str:
+    """Why PubTator cannot hold the document: an id that is empty or has a bar, tab or line break, or a label with a
+    tab or line break. Empty when it can."""
+    if not document.doc_id.strip() or "|" in document.doc_id or _BREAKS.search(document.doc_id):
+        return "its id is empty or has a bar, tab or line break"
+    if any(_BREAKS.search(annotation.label) for annotation in document.annotations):
+        return "a label has a tab or line break"
+    return ""
+
+
+def _lines(document: Document) -> Iterator[str]:
+    text = re.sub(r"[\r\n]", " ", document.text)
+    cut = re.search(r"[\r\n]", document.text) or re.search(r"(?<=\.) ", text)
+    yield f"{document.doc_id}|t|{text[: cut.start()] if cut else text}"
+    if cut:
+        yield f"{document.doc_id}|a|{text[cut.end() :]}"
+    for annotation in document.annotations:
+        surface = document.text[annotation.start : annotation.end]
+        fields = [str(annotation.start), str(annotation.end), surface, annotation.label, "|".join(annotation.concepts)]
+        parts = annotation.attributes.get("individual_mentions")
+        if isinstance(parts, str) and parts:
+            fields.append(parts)
+        yield "\t".join([document.doc_id, *(_BREAKS.sub(" ", field) for field in fields)])
+    ids = {annotation.id for annotation in document.annotations}
+    for relation in document.relations:
+        # a type that is a number would be read as an offset
+        if relation[0] and not relation[0].isdecimal() and not ids & set(relation[1:]):
+            yield "\t".join([document.doc_id, *(_BREAKS.sub(" ", field) for field in relation)])
 
 
 class _Builder:
@@ -74,7 +126,7 @@ class _Builder:
     def add_line(self, number: int, fields: list[str]) -> None:
         if fields[0] != self.doc_id:
             raise CorpusError(self.file, number, "a line of another document")
-        if len(fields) >= 5 and fields[1].isdecimal() and fields[2].isdecimal():
+        if len(fields) >= 5 and _OFFSET.fullmatch(fields[1]) and _OFFSET.fullmatch(fields[2]):
             self._add_mention(number, fields)
         elif len(fields) >= 4 and fields[1] and not fields[1].isdecimal():
             self.relations.append((fields[1], fields[2], fields[3]))

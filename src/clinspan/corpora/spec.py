@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,7 @@ class Spec:
         attributes: corpus attribute to value (``"true"`` for a binary one) to the axes it sets.
         marked: clinspan labels the corpus marks throughout; the others are unknown there.
         axes: axes the corpus marks; the others are unknown there.
+        judged: clinspan labels that it marks them on; all when empty.
         layer: what it marks, one of :data:`LAYERS`.
         unit: a regular expression whose first group, searched in a document's id, names the unit that documents
             belong to (several sentences of an abstract, two files of a trial): intervals resample units. ``""`` where
@@ -58,6 +60,7 @@ class Spec:
     licence: str
     url: str
     folder: Path
+    judged: tuple[str, ...] = ()
     layer: str = "entities"
     unit: str = ""
     vocabulary: str = ""
@@ -72,18 +75,25 @@ class Gold:
     documents: tuple[Document, ...]
     labels: tuple[str, ...]
     axes: tuple[str, ...]
+    judged: tuple[str, ...] = ()
     layer: str = "entities"
     unit: str = ""
 
 
 def gold_of(spec: Spec, *, data: str | Path | None = None, split: str) -> Gold:
-    """A split of a corpus in clinspan's labels and axes.
+    """A split of a corpus in clinspan's labels and axes; a second document of one id becomes ``id#2``.
 
     Raises:
         CorpusError: as :func:`read_corpus` and :func:`map_document`.
     """
-    documents = tuple(map_document(document, spec) for document in read_corpus(spec, data=data, split=split))
-    return Gold(spec.name, split, documents, spec.marked, spec.axes, spec.layer, spec.unit)
+    seen: Counter[str] = Counter()
+    documents = []
+    for document in read_corpus(spec, data=data, split=split):
+        seen[document.doc_id] += 1
+        number = seen[document.doc_id]
+        mapped = map_document(document, spec)
+        documents.append(mapped if number == 1 else replace(mapped, doc_id=f"{document.doc_id}#{number}"))
+    return Gold(spec.name, split, tuple(documents), spec.marked, spec.axes, spec.judged, spec.layer, spec.unit)
 
 
 def gold_of_files(path: str | Path, format_name: str, *, labels: Mapping[str, str] | None = None) -> Gold:
@@ -145,7 +155,7 @@ def load_spec(name_or_path: str | Path) -> Spec:
     required = ("name", "format", "splits", "labels", "marked", "licence", "url")
     if missing := [key for key in required if key not in raw]:
         raise CorpusError(path, 0, f"missing keys: {', '.join(missing)}")
-    if unknown := set(raw) - {*required, "attributes", "axes", "layer", "unit", "vocabulary"}:
+    if unknown := set(raw) - {*required, "attributes", "axes", "judged", "layer", "unit", "vocabulary"}:
         raise CorpusError(path, 0, f"unknown keys: {', '.join(sorted(unknown))}")
     try:
         spec = Spec(
@@ -159,6 +169,7 @@ def load_spec(name_or_path: str | Path) -> Spec:
             licence=raw["licence"],
             url=raw["url"],
             folder=path.parent,
+            judged=tuple(raw.get("judged", ())),
             layer=raw.get("layer", "entities"),
             unit=raw.get("unit", ""),
             vocabulary=raw.get("vocabulary", ""),
@@ -210,25 +221,32 @@ def read_corpus(spec: Spec, *, data: str | Path | None = None, split: str) -> It
 def map_document(document: Document, spec: Spec) -> Document:
     """The document with clinspan's labels and axes.
 
-    Annotations whose label has no counterpart are dropped, with their relations. The attributes of the others become
+    Annotations whose label has no counterpart are dropped, with their relations; of several that come to have the same
+    label on the same characters one stays, with what is said of any of them. The attributes of the others become
     a value for every axis in ``spec.axes`` and for no other: ``False`` or ``"patient"`` unless an attribute of the
     corpus says more. Codes get the spec's vocabulary in front where they name none; ``-1`` (no concept) goes.
 
     Raises:
         CorpusError: for a value the spec does not list of an attribute that it maps.
     """
-    kept: list[Annotation] = []
+    kept: dict[tuple[tuple[tuple[int, int], ...], str], Annotation] = {}
     dropped: set[str] = set()
     for annotation in document.annotations:
         label = spec.labels.get(annotation.label)
         if label is None:
             dropped.add(annotation.id)
             continue
-        attributes = _axes(annotation, document.doc_id, spec)
-        kept.append(replace(annotation, label=label, attributes=attributes, concepts=_codes(annotation, spec)))
+        attributes = _axes(annotation, document.doc_id, spec) if not spec.judged or label in spec.judged else {}
+        mapped = replace(annotation, label=label, attributes=attributes, concepts=_codes(annotation, spec))
+        key = annotation.fragments, label
+        if key in kept:
+            dropped.add(annotation.id)
+            kept[key] = _merged(kept[key], mapped)
+        else:
+            kept[key] = mapped
     return replace(
         document,
-        annotations=tuple(kept),
+        annotations=tuple(kept.values()),
         relations=tuple(r for r in document.relations if r[1] not in dropped and r[2] not in dropped),
         mismatched=tuple(i for i in document.mismatched if i not in dropped),
     )
@@ -252,6 +270,13 @@ def _codes(annotation: Annotation, spec: Spec) -> tuple[str, ...]:
         return annotation.concepts
     codes = [code for concept in annotation.concepts for code in concept.split("+") if code != "-1"]
     return tuple(code if ":" in code else f"{spec.vocabulary}:{code}" for code in codes)
+
+
+def _merged(first: Annotation, second: Annotation) -> Annotation:
+    """The first, with what the second says more."""
+    said = {axis: value for axis, value in second.attributes.items() if value not in (False, "patient")}
+    concepts = tuple(dict.fromkeys((*first.concepts, *second.concepts)))
+    return replace(first, attributes={**first.attributes, **said}, concepts=concepts)
 
 
 def _spec_path(name_or_path: str | Path) -> Path:
@@ -290,10 +315,10 @@ def _problem(spec: Spec) -> str:
     except re.error:
         return "unit is not a regular expression"
     targets = {label for label in spec.labels.values() if label is not None}
-    if unknown := (targets | set(spec.marked)) - _labels(spec.layer):
+    if unknown := {*targets, *spec.marked, *spec.judged} - _labels(spec.layer):
         return f"not labels of clinspan's {spec.layer}: {', '.join(sorted(unknown))}"
-    if unknown := set(spec.marked) - targets:
-        return f"marked, but no label is mapped to them: {', '.join(sorted(unknown))}"
+    if unknown := {*spec.marked, *spec.judged} - targets:
+        return f"marked or judged, but no label is mapped to them: {', '.join(sorted(unknown))}"
     if unknown := set(spec.axes) - set(AXES):
         return f"not axes: {', '.join(sorted(unknown))}"
     for name, values in spec.attributes.items():
