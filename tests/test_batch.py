@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import json
 from pathlib import Path
 
 import pytest
 from spacy.language import Language
-from typer.testing import CliRunner
 
 import clinspan
 from clinspan import batch, schema
-from clinspan.cli import app
 from clinspan.notes import Note, ReadFailure
-from clinspan.sampling import precision, sample_rows
 from clinspan.tables import FORMATS, read_table
+from command import run
 
 SECRET = "hemoptysis"
-CLI = CliRunner()
-
-
-def run(*arguments: object) -> tuple[int, str, str]:
-    result = CLI.invoke(app, [str(a) for a in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, result.stdout, result.stderr
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Path:
-    folder = tmp_path / "notes"
-    (folder / "deep/er").mkdir(parents=True)
-    (folder / "a.txt").write_text("Denies chest pain.", encoding="utf-8")
-    (folder / "deep/b.txt").write_bytes("No œdema, has fever\0".encode())
-    (folder / "deep/er/c.txt.gz").write_bytes(gzip.compress(b"Cough \xe9 and wheezing"))
-    (folder / "empty.txt").write_text("")
-    return folder
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -222,76 +201,6 @@ def test_overwrite_removes_only_its_own_tables(notes: Path, tmp_path: Path) -> N
     assert run("extract", notes, "-o", out, "--overwrite")[0] == 0
     assert (out / "my_notebook.ipynb").exists()
     assert [p.name for p in (out / "entities").iterdir()] == ["part-00000.parquet"]
-
-
-def test_show(notes: Path, tmp_path: Path) -> None:
-    code, out, _ = run("show", notes / "a.txt")
-    assert code == 0 and "chest pain" in out and "condition·absent" in out
-    code, _, _ = run("show", notes / "a.txt", "--html", tmp_path / "a.html")
-    page = (tmp_path / "a.html").read_text("utf-8")
-    assert code == 0 and '<mark tabindex="0" class="absent"' in page and "Denies" in page
-    assert "http" not in page and "<script" not in page
-    result = CLI.invoke(app, ["show", "-"], input="Has <b>fever</b>\n")
-    assert result.exit_code == 0 and "<b>" in result.stdout
-
-
-def test_page_escapes_the_note(nlp: Language) -> None:
-    from clinspan.display import Notebook, to_html
-
-    doc = nlp("PLAN: <script>alert(1)</script> & \"fever\" in 'patient'")
-    html = to_html(doc)
-    assert "<script" not in html and "&lt;script&gt;" in html and "&amp;" in html
-    assert html in Notebook(doc)._repr_html_() and "fever" not in repr(Notebook(doc))
-
-
-def test_version_and_info() -> None:
-    assert run("--version") == (0, f"clinspan {clinspan.__version__}\n", "")
-    code, out, _ = run("info")
-    assert code == 0
-    for word in ("spacy", "en_clinspan", "CONDITION", "context rules", "terms", "models"):
-        assert word in out
-
-
-@pytest.mark.parametrize("command", ["", "extract", "show", "info", "evaluate", "sample"])
-def test_help(command: str) -> None:
-    code, out, _ = run(*([command] if command else []), "--help")
-    assert code == 0 and len(out) > 200
-
-
-def test_sample_and_precision(notes: Path, tmp_path: Path) -> None:
-    run("extract", notes, "-o", tmp_path / "out", "--snippet", 20)
-    code, _, err = run("sample", tmp_path / "out", "--n", 4, "--by", "label,assertion", "-o", tmp_path / "s.csv")
-    assert code == 0 and "4" in err
-    with (tmp_path / "s.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert {r["assertion"] for r in rows} == {"absent", "present"} and all(
-        r["snippet"] and not r["verdict"] for r in rows
-    )
-    assert sample_rows(tmp_path / "out", n=4) == sample_rows(tmp_path / "out", n=4)
-    with pytest.raises(ValueError, match="colour"):
-        sample_rows(tmp_path / "out", n=4, by=["colour"])
-    for row, verdict in zip(rows, ["1", "no", "yes", ""]):
-        row["verdict"] = verdict
-    with (tmp_path / "filled.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    result = precision(tmp_path / "filled.csv")[("all",)]
-    assert (result.judged, result.right) == (3, 2)
-    assert result.low == pytest.approx(0.2077, abs=1e-3) and result.high == pytest.approx(0.9385, abs=1e-3)
-    code, out, _ = run("sample", "--verdicts", tmp_path / "filled.csv")
-    assert code == 0 and "0.667" in out
-    (tmp_path / "wrong.csv").write_text("label,verdict\nDRUG,perhaps\n")
-    assert run("sample", "--verdicts", tmp_path / "wrong.csv")[0] == 2
-
-
-def test_evaluate_on_the_demo_notes() -> None:
-    code, out, _ = run("evaluate", "demo", "--split", "all")
-    micro = next(line for line in out.splitlines() if line.startswith("micro"))
-    assert code == 0 and float(micro.split()[5]) > 0.85
-    code, out, _ = run("evaluate", "demo", "--split", "all", "--gold-entities")
-    negated = next(line for line in out.splitlines() if line.startswith("negated"))
-    assert code == 0 and float(negated.split()[-1]) > 0.9
 
 
 def test_memory_stays_flat_over_many_notes(tmp_path: Path) -> None:

@@ -420,7 +420,10 @@ def evaluate(
     if not quiet:
         console = Console(highlight=False)
         for part in report.to_terminal(result):
-            console.print(part, markup=False) if isinstance(part, str) else console.print(part)
+            if isinstance(part, str):
+                console.print(part, markup=False, soft_wrap=True)
+            else:
+                console.print(part)
     if output is not None:
         try:
             report.write(result, evaluation.errors, gold.documents, output)
@@ -462,6 +465,8 @@ def _predictions(
     quiet: bool,
 ) -> Predictions:
     """What a pipeline, or the files of predictions, of this name say of a corpus."""
+    from rich.console import Console
+    from rich.progress import Progress
 
     from clinspan.predictions import Finder, is_predictions, judge, predict, read_predictions
 
@@ -469,7 +474,10 @@ def _predictions(
         return read_predictions(name, format_name=format_name, labels=labels)
     nlp = _load(name, *additions)
     finder = Finder(layer=gold.layer, spans=spans, labels=labels)
-    return (judge if given else predict)(nlp, gold.documents, finder=finder)
+    bar = Progress(console=Console(stderr=True), disable=quiet, transient=True)
+    with bar:
+        task = bar.add_task(name, total=len(gold.documents))
+        return (judge if given else predict)(nlp, gold.documents, finder=finder, progress=lambda: bar.advance(task))
 
 
 @app.command()

@@ -50,10 +50,7 @@ def to_terminal(report: Mapping[str, Any]) -> Iterator[Table | str]:
     """What ``rich`` prints: a table of entities, one of assertion, one of the comparison; a line each for the rest."""
     scores = report["scores"]
     corpus = report["corpus"]
-    yield (
-        f"{report['pipeline']} on {corpus['name']} {corpus['split']}: {corpus['documents']:,} documents, "
-        f"{corpus['annotations']:,} annotations"
-    )
+    yield (f"{_title(report)}: {corpus['documents']:,} documents, {corpus['annotations']:,} annotations")
     if entities := scores["entities"]:
         rows = []
         for label, strict in entities["strict"].items():
@@ -61,15 +58,15 @@ def to_terminal(report: Mapping[str, Any]) -> Iterator[Table | str]:
             counts = [_count(strict[side]) if side in strict else "" for side in ("gold", "predicted")]
             shares = [_plain(relaxed[m]) for m in ("precision", "recall")]
             rows.append([label, *counts, *shares, _interval(relaxed["f1"]), _interval(strict["f1"])])
-        yield _table("entities", ("label", "gold", "predicted", "P", "R", "relaxed F1", "strict F1"), rows)
+        yield _table(("label", "gold", "predicted", "P", "R", "relaxed F1", "strict F1"), rows)
     judged = scores["assertion"]
     if judged["axes"] and judged["entities"]:
         rows = []
         for axis, value, row in _assertion_rows(judged["axes"]):
             count = _count(row["gold"]) if "gold" in row else ""
             rows.append([axis, value, count, _plain(row["precision"]), _plain(row["recall"]), _interval(row["f1"])])
-        title = f"assertion on {judged['entities']:,} {judged['spans']} spans"
-        yield _table(title, ("axis", "value", "gold", "P", "R", "F1"), rows)
+        yield f"assertion on {judged['entities']:,} {judged['spans']} spans"
+        yield _table(("axis", "value", "gold", "P", "R", "F1"), rows)
         agreed = [f"{axis} {value:.3f}" for axis, value in judged["kappa"].items() if value is not None]
         if agreed:
             yield f"Cohen's kappa: {', '.join(agreed)}"
@@ -77,10 +74,13 @@ def to_terminal(report: Mapping[str, Any]) -> Iterator[Table | str]:
         ranks = ", ".join(f"{name} {_interval(linking[name])}" for name in linking if name.startswith("accuracy"))
         yield f"linking, {linking['entities']:,} matched entities with gold codes: {ranks}"
     if scores["entities"] or judged["entities"]:
-        yield "disagreements: " + ", ".join(f"{n:,} {kind}" for kind, n in scores["errors"].items() if n)
+        kinds = ", ".join(f"{n:,} {kind}" for kind, n in scores["errors"].items() if n)
+        yield f"disagreements: {kinds or 'none'}"
+    if missing := report["without_predictions"]:
+        yield f"{missing:,} documents have no predictions, not even none: they count as missed"
     if against := report["against"]:
+        yield f"less {against['pipeline']}"
         yield _table(
-            f"less {against['pipeline']}",
             ("what", "difference in F1", "p"),
             [
                 [name, _interval(row["f1"], signed=True), _p(row["f1"]["p"])]
@@ -89,10 +89,10 @@ def to_terminal(report: Mapping[str, Any]) -> Iterator[Table | str]:
         )
 
 
-def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    table = Table(box=None, pad_edge=False)
     for heading in headings:
         name = heading in ("label", "axis", "value", "what")
         table.add_column(heading, justify="left" if name else "right", no_wrap=name)
@@ -117,6 +117,11 @@ def _difference_rows(differences: Mapping[str, Any]) -> Iterator[tuple[str, Mapp
         for value, row in values.items():
             if value != MICRO and row["f1"]["value"] is not None:
                 yield f"{axis} {value}", row
+
+
+def _title(report: Mapping[str, Any]) -> str:
+    corpus = report["corpus"]
+    return f"{report['pipeline']} on {corpus['name']} {corpus['split']}".rstrip()
 
 
 def _count(number: float) -> str:
@@ -152,8 +157,8 @@ def _p(value: float | None) -> str:
 
 def to_page(report: Mapping[str, Any], errors: Sequence[Error], documents: Sequence[Document]) -> str:
     """A self-contained HTML page: bars with intervals, confusion matrices, and the errors in their context."""
-    corpus, scores = report["corpus"], report["scores"]
-    title = f"{report['pipeline']} on {corpus['name']} {corpus['split']}"
+    scores = report["scores"]
+    title = _title(report)
     against = report["against"]
     parts = {
         "TITLE": escape(title),
