@@ -127,6 +127,16 @@ def test_text_cannot_break_out_of_the_script(text: str) -> None:
     assert (note, shown, shown[slice(*gold)], predicted) == ("</script>", text, "fever", None)
 
 
+def test_context_ends_between_words() -> None:
+    text = "word " * 40 + "fever" + " word" * 40
+    start = text.index("fever")
+    error = Error("a", "missed", start, start + 5, start, start + 5, "C", "fever")
+    ((*_, shown, _, _),) = errors_of(to_page(REPORT, [error], [Document("a", text)]))
+    assert 160 < len(shown) <= 185 and set(shown.split()) == {"word", "fever"}
+    (row,) = errors_of(to_page(REPORT, [error], [Document("a", text.replace(" ", "x"))]))
+    assert row[9][slice(*row[10])] == "fever"
+
+
 def terminal(report: Mapping[str, Any], width: int = 80) -> str:
     console = Console(width=width, highlight=False)
     with console.capture() as capture:

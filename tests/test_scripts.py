@@ -43,3 +43,13 @@ def test_benchmark_prints(tmp_path: Path, mode: list[str]) -> None:
     (tmp_path / "n.csv").write_text("note_id,text\n1,Denies chest pain.\n2,No fever.\n")
     out = run("benchmark_speed.py", tmp_path / "n.csv", "--repeats", 1, *mode)
     assert {0: "ratio", 1: "characters"}.get(len(mode) and 1 + (mode[0] == "--components"), "context") in out
+
+
+def test_benchmark_of_scoring_prints() -> None:
+    out = run("benchmark_evaluate.py", "--documents", 5, "--mentions", 10, "--draws", 10, "--rounds", 10)
+    assert "scores and intervals" in out and "with a comparison" in out
+
+
+def test_results_prints_tables() -> None:
+    out = run("results.py", "demo", "--draws", 5)
+    assert "| demo all | micro | 1,811 |" in out and "| demo all | experiencer family | 36 |" in out

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from clinspan.tables import extract
 
 _HOME = {"load": "pipeline", "annotate": "pipeline", "extract": "tables", "Note": "notes"}
-_MODULES = ("batch", "corpora", "display", "evaluate", "notes", "pipeline", "rules", "sampling", "schema", "tables")
+_MODULES = tuple(
+    "batch corpora display evaluate notes pipeline predictions report resampling rules sampling schema scoring tables".split()
+)
 
 
 def __getattr__(name: str) -> Any:

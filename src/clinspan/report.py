@@ -57,21 +57,21 @@ def to_terminal(report: Mapping[str, Any]) -> Iterator[Table | str]:
             relaxed = entities["relaxed"][label]
             counts = [_count(strict[side]) if side in strict else "" for side in ("gold", "predicted")]
             shares = [_plain(relaxed[m]) for m in ("precision", "recall")]
-            rows.append([label, *counts, *shares, _interval(relaxed["f1"]), _interval(strict["f1"])])
+            rows.append([label, *counts, *shares, to_text(relaxed["f1"]), to_text(strict["f1"])])
         yield _table(("label", "gold", "predicted", "P", "R", "relaxed F1", "strict F1"), rows)
     judged = scores["assertion"]
     if judged["axes"] and judged["entities"]:
         rows = []
         for axis, value, row in _assertion_rows(judged["axes"]):
             count = _count(row["gold"]) if "gold" in row else ""
-            rows.append([axis, value, count, _plain(row["precision"]), _plain(row["recall"]), _interval(row["f1"])])
+            rows.append([axis, value, count, _plain(row["precision"]), _plain(row["recall"]), to_text(row["f1"])])
         yield f"assertion on {judged['entities']:,} {judged['spans']} spans"
         yield _table(("axis", "value", "gold", "P", "R", "F1"), rows)
         agreed = [f"{axis} {value:.3f}" for axis, value in judged["kappa"].items() if value is not None]
         if agreed:
             yield f"Cohen's kappa: {', '.join(agreed)}"
     if linking := scores["linking"]:
-        ranks = ", ".join(f"{name} {_interval(linking[name])}" for name in linking if name.startswith("accuracy"))
+        ranks = ", ".join(f"{name} {to_text(linking[name])}" for name in linking if name.startswith("accuracy"))
         yield f"linking, {linking['entities']:,} matched entities with gold codes: {ranks}"
     if scores["entities"] or judged["entities"]:
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in scores["errors"].items() if n)
@@ -83,7 +83,7 @@ def to_terminal(report: Mapping[str, Any]) -> Iterator[Table | str]:
         yield _table(
             ("what", "difference in F1", "p"),
             [
-                [name, _interval(row["f1"], signed=True), _p(row["f1"]["p"])]
+                [name, to_text(row["f1"], signed=True), _p(row["f1"]["p"])]
                 for name, row in _difference_rows(against["differences"])
             ],
         )
@@ -132,7 +132,8 @@ def _plain(interval: Mapping[str, Any]) -> str:
     return "-" if interval["value"] is None else _share(interval["value"])
 
 
-def _interval(interval: Mapping[str, Any], *, signed: bool = False) -> str:
+def to_text(interval: Mapping[str, Any], *, signed: bool = False) -> str:
+    """A score with its interval, such as ``.934 [.921, .945]``; ``-`` where it is not defined."""
     text = _plain(interval) if not signed or interval["value"] is None else _share(interval["value"], "+")
     if interval["value"] is None or interval["low"] is None:
         return text
@@ -208,7 +209,7 @@ def _entities_section(entities: Mapping[str, Any]) -> str:
     numbers = []
     for mode in _MODES:
         for label, row in entities[mode].items():
-            cells = "".join(f"<td class=n>{_interval(row[m])}" for m in _METRICS)
+            cells = "".join(f"<td class=n>{to_text(row[m])}" for m in _METRICS)
             numbers.append(f"<tr{_average(label)}><td>{mode}<th scope=row>{escape(label)}</th>{cells}")
     return f"""<section><h2>Entities</h2>
 <div class=wide><table class=bars><thead><tr><th>label<th>gold<th>predicted<th>strict F1<th>relaxed F1<th>partial F1
@@ -250,7 +251,7 @@ def _linking_section(linking: Mapping[str, Any] | None) -> str:
 
 def _against_section(against: Mapping[str, Any]) -> str:
     rows = [
-        f"<tr><th scope=row>{escape(name)}</th><td class=n>{_interval(row['f1'], signed=True)}"
+        f"<tr><th scope=row>{escape(name)}</th><td class=n>{to_text(row['f1'], signed=True)}"
         f"<td class=n>{_p(row['f1']['p'])}"
         for name, row in _difference_rows(against["differences"])
     ]
@@ -262,7 +263,10 @@ corrected for the number of rows.</p></section>"""
 
 def _confusion_section(confusion: Mapping[str, Any]) -> str:
     matrices = "".join(_matrix(name, cells) for name, cells in confusion.items() if cells)
-    return f"<section><h2>Confusion</h2><div class=matrices>{matrices}</div></section>" if matrices else ""
+    if not matrices:
+        return ""
+    return f"""<section><h2>Confusion</h2><p class=note>Gold in rows, predicted in columns.</p>
+<div class=matrices>{matrices}</div></section>"""
 
 
 def _matrix(name: str, cells: Sequence[Sequence[Any]]) -> str:
@@ -280,7 +284,7 @@ def _matrix(name: str, cells: Sequence[Sequence[Any]]) -> str:
         rows.append(f"<tr><th scope=row>{escape(a)}</th>{''.join(shown)}")
     head = "".join(f"<th scope=col><span>{escape(b)}</span>" for b in values)
     return (
-        f"<figure><figcaption>{escape(name)}: gold in rows, predicted in columns</figcaption><div class=wide>"
+        f"<figure><figcaption>{escape(name)}</figcaption><div class=wide>"
         f"<table class=matrix><thead><tr><td>{head}<tbody>{''.join(rows)}</table></div></figure>"
     )
 
@@ -294,7 +298,7 @@ def _bar(interval: Mapping[str, Any], kind: str) -> str:
         low, width = 100 * interval["low"], 100 * (interval["high"] - interval["low"])
         line = f'<b style="left:{low:.1f}%;width:{width:.1f}%"></b>'
     return (
-        f'<span class="bar {escape(kind)}" title="{escape(_interval(interval))}">'
+        f'<span class="bar {escape(kind)}" title="{escape(to_text(interval))}">'
         f'<span><i style="width:{100 * value:.1f}%"></i>{line}</span><em>{_share(value)}</em></span>'
     )
 
@@ -308,7 +312,7 @@ def _error_rows(errors: Sequence[Error], texts: Mapping[str, str]) -> list[list[
     rows = []
     for e in errors:
         text = texts.get(e.note_id, "")
-        start, end = max(0, e.start - _CONTEXT), min(len(text), e.end + _CONTEXT)
+        start, end = _around(text, e.start, e.end)
         gold = [e.gold_start - start, e.gold_end - start] if e.gold_start is not None and e.gold_end else None
         predicted = (
             [e.predicted_start - start, e.predicted_end - start]
@@ -332,6 +336,16 @@ def _error_rows(errors: Sequence[Error], texts: Mapping[str, str]) -> list[list[
             ]
         )
     return rows
+
+
+def _around(text: str, start: int, end: int) -> tuple[int, int]:
+    """The characters to show around a span: up to the context, and no half words where the text has any space."""
+    first, last = max(0, start - _CONTEXT), min(len(text), end + _CONTEXT)
+    while 0 < first < start and not text[first - 1].isspace():
+        first += 1
+    while end < last < len(text) and not text[last].isspace():
+        last -= 1
+    return first, last
 
 
 def _script(value: Any) -> str:
