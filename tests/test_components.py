@@ -142,12 +142,20 @@ def test_bad_user_terms(row: dict, message: str) -> None:
         ("Congestive heart failure (CHF). CHF is stable.", "CHF", "CONDITION", None),
         ("She has polycystic kidney disease (PKD) and PKD runs on.", "PKD", "CONDITION", None),
         ("Given methotrexate (QTX), QTX was stopped.", None, None, None),
+        ("Congestive heart failure (CHF, EF 20%) and CHF clinic.", "CHF", "CONDITION", None),
+        ("Congestive heart failure (CHF; NYHA III) and CHF clinic.", "CHF", "CONDITION", None),
+        ("Congestive heart failure [CHF] and CHF clinic.", "CHF", "CONDITION", None),
     ],
 )
 def test_abbreviations(nlp: Language, text: str, short: str | None, label: str | None, name: str | None) -> None:
     doc = nlp(text)
     mine = [(e.text, e.label_) for e in doc.spans["entities"] if e._.source == "abbreviations"]
     assert mine == ([(short, label)] * 2 if short else [])
+
+
+def test_a_definition_may_be_repeated_but_not_changed(nlp: Language) -> None:
+    text = "Heart failure (HF). Heart failure (HF) again. Hay fever (HF) too."
+    assert [text[s:e] for *_, s, e in nlp(text).user_data["clinspan.abbreviations"]] == ["Heart failure"] * 2
 
 
 def test_definition_in_the_note_overrides_the_dictionary(nlp: Language) -> None:

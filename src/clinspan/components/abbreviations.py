@@ -1,6 +1,6 @@
 """Short forms that the note itself defines: "congestive heart failure (CHF)".
 
-Pairs are found with scispaCy's implementation of Schwartz & Hearst (2003), looked for only around parentheses. Later
+Pairs are found with scispaCy's implementation of Schwartz & Hearst (2003), looked for only around brackets. Later
 mentions of the short form, written exactly so, take the long form's entity: its label and concept. A short form whose
 long form is no entity stays unmatched.
 
@@ -10,7 +10,7 @@ long form is no entity stays unmatched.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -22,7 +22,8 @@ from clinspan.components.tokenizer import token_table
 
 ABBREVIATIONS = "abbreviations"
 DEFINITIONS = "clinspan.abbreviations"
-_LONGEST = 12  # tokens between the parentheses
+_LONGEST = 12  # tokens between the brackets
+_BRACKETS = {"(": ")", "[": "]"}
 
 
 class Abbreviations(Stateless):
@@ -30,7 +31,7 @@ class Abbreviations(Stateless):
 
     def __call__(self, doc: Doc) -> Doc:
         words, _ = token_table(doc)
-        if "(" not in words:
+        if "(" not in words and "[" not in words:
             return doc
         pairs = definitions(doc, words)
         if not pairs:
@@ -71,31 +72,39 @@ class Abbreviations(Stateless):
 
 
 def definitions(doc: Doc, words: Sequence[str]) -> list[tuple[Span, Span]]:
-    """Pairs (short form, long form) defined with parentheses."""
+    """Pairs (short form, long form), in the order of the note."""
     from scispacy.abbreviation import filter_matches, find_abbreviation
 
-    inside = []
-    for i, word in enumerate(words):
-        if word == "(":
-            for j in range(i + 1, min(i + 2 + _LONGEST, len(words))):
-                if words[j] == ")":
-                    if j > i + 1:
-                        inside.append((0, i + 1, j))
-                    break
-                if words[j] == "(":
-                    break
     pairs: list[tuple[Span, Span]] = []
-    defined: set[str] = set()
-    for long_candidate, short_candidate in filter_matches(inside, doc):
-        if short_candidate.text in defined:
-            continue  # the first definition holds
-        if not short_candidate.text.strip() or not any(c.isupper() for c in short_candidate.text):
+    meaning: dict[str, str] = {}
+    for long_candidate, short_candidate in filter_matches([(0, *place) for place in _bracketed(words)], doc):
+        if not any(c.isupper() for c in short_candidate.text):
             continue
         short, long = find_abbreviation(long_candidate, short_candidate)
+        # the first definition holds, and may be repeated
         if long is not None and len(long.text) > len(short.text):
-            pairs.append((short, long))
-            defined.add(short.text)
+            if meaning.setdefault(short.text, _folded(long)) == _folded(long):
+                pairs.append((short, long))
     return pairs
+
+
+def _bracketed(words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """What stands in brackets, as first and end token: "(CHF)", "[CHF]"; and of "(CHF, EF 20%)" only "CHF"."""
+    for start, word in enumerate(words):
+        closing = _BRACKETS.get(word)
+        if closing is None:
+            continue
+        for end in range(start + 1, min(start + 2 + _LONGEST, len(words))):
+            if words[end] == closing or words[end] in (";", ","):
+                if end > start + 1:
+                    yield start + 1, end
+                break
+            if words[end] in _BRACKETS:
+                break
+
+
+def _folded(span: Span) -> str:
+    return " ".join(span.text.casefold().split())
 
 
 def _longest_by_end(doc: Doc) -> dict[int, Span]:
