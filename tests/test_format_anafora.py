@@ -219,6 +219,7 @@ def test_anafora_refuses(tmp_path: Path, doc_id: str, label: str, kind: str) -> 
         ("empty span", data(entity("3,3")), 2),
         ("behind the text", data(entity(), entity("3,50", 2)), 7),
         ("one fragment behind", data(entity("3,8;40,50")), 2),
+        ("an offset of 5000 digits", data(entity(f"3,{'8' * 5000}")), 2),
         ("refers to nothing", data(entity(properties="\n<x>9@e@d@gold</x>")), 7),
     ],
 )

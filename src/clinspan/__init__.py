@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from clinspan.tables import extract
 
 _HOME = {"load": "pipeline", "annotate": "pipeline", "extract": "tables", "Note": "notes"}
-_MODULES = tuple(
-    "batch corpora display evaluate notes pipeline predictions report resampling rules sampling schema scoring tables".split()
+_MODULES = (
+    *("batch", "corpora", "display", "evaluate", "notes", "pipeline", "predictions", "report", "resampling"),
+    *("rules", "sampling", "schema", "scoring", "tables"),
 )
 
 

@@ -511,8 +511,8 @@ def convert(
 
     source_format, target_format = from_ or guess_format(source), to or guess_format(target)
     if source_format is None or target_format is None:
-        what, option = (source, "--from") if source_format is None else (target, "--to")
-        _fail(f"{what}: its name does not tell the format; say it with {option}: {', '.join(FORMATS)}")
+        path, option = (source, "--from") if source_format is None else (target, "--to")
+        _fail(f"{path}: its name does not tell the format; say it with {option}: {', '.join(FORMATS)}")
     if target.exists() and not overwrite and not (target.is_dir() and not any(target.iterdir())):
         _fail(f"{target}: is there already; --overwrite replaces it")
     try:

@@ -235,14 +235,14 @@ def score_assertion(gold: Sequence[Hashable], predicted: Sequence[Hashable], *, 
     return {value: Counts(agreed[value], agreed[value], golds[value], predictions[value]) for value in values}
 
 
-def kappa(confusion: Mapping[tuple[Hashable, Hashable], int]) -> float | None:
+def kappa(confusion: Mapping[tuple[str, str], int]) -> float | None:
     """Cohen's kappa (1960) of two judges, from how often each pair of values was given to one thing.
 
     ``None`` where chance alone makes them agree: nothing judged, or one value only.
     """
     total = sum(confusion.values())
-    first: Counter[Hashable] = Counter()
-    second: Counter[Hashable] = Counter()
+    first: Counter[str] = Counter()
+    second: Counter[str] = Counter()
     for (a, b), n in confusion.items():
         first[a] += n
         second[b] += n

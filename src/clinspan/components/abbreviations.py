@@ -81,10 +81,10 @@ def definitions(doc: Doc, words: Sequence[str]) -> list[tuple[Span, Span]]:
         if not any(c.isupper() for c in short_candidate.text):
             continue
         short, long = find_abbreviation(long_candidate, short_candidate)
-        # the first definition holds, and may be repeated
-        if long is not None and len(long.text) > len(short.text):
-            if meaning.setdefault(short.text, _folded(long)) == _folded(long):
-                pairs.append((short, long))
+        if long is None or len(long.text) <= len(short.text):
+            continue
+        if meaning.setdefault(short.text, _folded(long)) == _folded(long):  # the first holds, and may be repeated
+            pairs.append((short, long))
     return pairs
 
 

@@ -27,37 +27,21 @@ ends.
 
 from __future__ import annotations
 
-import importlib
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import count
 from pathlib import Path
 from typing import Any
 
+from clinspan.corpora._documents import codes, envelope, surface, unique_ids, writable
+from clinspan.corpora._files import library
 from clinspan.corpora.model import Annotation, CorpusError, Document
 
 _TYPES = ("type", "relation")
 _CONCEPTS = ("identifier", "mesh", "omim", "cui")
 _ENDS = (("entity1", "entity2"), ("role1", "role2"))
-_VARIANT = re.compile(r"[a-z]?\|[A-Za-z]+\|")
-_SEPARATORS = re.compile(r"[|;,]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 #: Where an id leads: numbers of annotations, ``None`` for what has no form here.
 _Scope = dict[str, list[int | None]]
-
-
-def library(name: str, path: Path) -> Any:
-    """The library ``bioc`` or a module of it.
-
-    Raises:
-        CorpusError: when it is not installed.
-    """
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise CorpusError(path, 0, "needs the library bioc: pip install 'clinspan[formats]'") from None
 
 
 def documents(decoded: Iterable[Any], path: Path) -> Iterator[Document]:
@@ -97,9 +81,7 @@ def collection(documents: Iterable[Document], path: Path, problem: Callable[[Doc
     bioc = library("bioc", path)
     result = bioc.BioCCollection()
     result.source, result.date = "clinspan", ""  # not today's: the same documents give the same file
-    for document in documents:
-        if reason := problem(document):
-            raise ValueError(f"document {document.doc_id!r}: {reason}")
+    for document in writable(documents, problem):
         passage = bioc.BioCPassage.of_text(document.text, 0)
         for annotation in document.annotations:
             passage.add_annotation(_annotation(bioc, document.text, annotation))
@@ -110,25 +92,6 @@ def collection(documents: Iterable[Document], path: Path, problem: Callable[[Doc
             raw.add_relation(_relation(bioc, f"R{number}", relation, ids))
         result.add_document(raw)
     return result
-
-
-def strings(document: Document) -> Iterator[str]:
-    """All that would be written of a document as characters."""
-    yield from (document.doc_id, document.text)
-    for relation in document.relations:
-        yield from relation
-    for annotation in document.annotations:
-        yield from (annotation.id, annotation.label, *annotation.concepts, *annotation.attributes)
-        yield from (value for value in annotation.attributes.values() if isinstance(value, str))
-
-
-def fault(document: Document) -> str:
-    """What keeps a document from being written with its text: an annotation outside it (predictions may come without
-    their text), or characters that are not Unicode. Empty when nothing does."""
-    length = len(document.text)
-    if any(not 0 <= start < end <= length for a in document.annotations for start, end in a.fragments):
-        return "an annotation is not in its text"
-    return "it holds a lone surrogate" if any(map(_SURROGATE.search, strings(document))) else ""
 
 
 def _annotation(bioc: Any, text: str, annotation: Annotation) -> Any:
@@ -142,7 +105,7 @@ def _annotation(bioc: Any, text: str, annotation: Annotation) -> Any:
             raw.infons[name] = "true" if value is True else value
     for start, end in annotation.fragments:
         raw.add_location(bioc.BioCLocation(start, end - start))
-    raw.text = _surface(text, annotation.fragments)
+    raw.text = surface(text, annotation.fragments)
     return raw
 
 
@@ -228,10 +191,9 @@ class _Reader:
             for name, value in raw.infons.items()
             if value is not None and value is not False and value != ""
         }
-        concepts = [c for name, value in values.items() if name.lower() in _CONCEPTS for c in _codes(_string(value))]
+        concepts = [c for name, value in values.items() if name.lower() in _CONCEPTS for c in codes(_string(value))]
         return Annotation(
-            start=fragments[0][0],
-            end=max(end for _, end in fragments),
+            *envelope(fragments),
             label=_string(values.get("type")),
             fragments=tuple(fragments),
             attributes={
@@ -268,35 +230,13 @@ class _Reader:
         return CorpusError(self.file, 0, f"document {_string(self.raw.id)}: {reason}")
 
 
-def unique_ids(given: list[str]) -> list[str]:
-    """The ids, those that are empty or came before replaced by the first free ones of T1, T2, …"""
-    taken = set(given)
-    free = (identifier for identifier in map("T{}".format, count(1)) if identifier not in taken)
-    seen = {""}
-    ids = []
-    for identifier in given:
-        ids.append(next(free) if identifier in seen else identifier)
-        seen.add(identifier)
-    return ids
-
-
-def _codes(value: str) -> list[str]:
-    if _VARIANT.match(value):
-        return [value]
-    return [part for part in map(str.strip, _SEPARATORS.split(value)) if part]
-
-
 def _code(value: Any) -> str:
     """The concept at an end of a relation; PubTator has an object there that names it."""
     return _string(value.get("identifier")) if isinstance(value, Mapping) else _string(value)
 
 
-def _surface(text: str, fragments: Iterable[tuple[int, int]]) -> str:
-    return " ".join(text[start:end] for start, end in fragments)
-
-
 def _published(text: str, annotation: Annotation) -> list[list[str]]:
-    return [_surface(text, annotation.fragments).split(), text[annotation.start : annotation.end].split()]
+    return [surface(text, annotation.fragments).split(), text[annotation.start : annotation.end].split()]
 
 
 def _offset(value: Any) -> int:

@@ -24,15 +24,14 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, TreeBuilder, indent
 from xml.parsers import expat
 
-from clinspan.corpora import jsonl
-from clinspan.corpora.doccano import numbers
-from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
+from clinspan.corpora._documents import envelope, fault_or_same_ids, is_file_name, numbers, writable
+from clinspan.corpora.model import Annotation, CorpusError, Document, read_bytes, read_text
 
 _ANNOTATOR = "clinspan"
 _SUFFIX = ".Clinspan.gold.completed.xml"
 _CODE = "associatedCode"
 _SUBTYPE = "Type"
-_SPAN = re.compile(r"\d+,\d+(?:;\d+,\d+)*", re.ASCII)
+_SPAN = re.compile(r"\d{1,9},\d{1,9}(?:;\d{1,9},\d{1,9})*", re.ASCII)
 _ID = re.compile(r"\d+@[er]@.*", re.ASCII | re.DOTALL)
 _OWN_ID = re.compile(rf"(\d+)@e@.*@{_ANNOTATOR}", re.ASCII | re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
@@ -58,9 +57,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
         ValueError: for a document with a :func:`problem`.
     """
     Path(path).mkdir(parents=True, exist_ok=True)
-    for document in documents:
-        if reason := problem(document):
-            raise ValueError(f"document {document.doc_id!r}: {reason}")
+    for document in writable(documents, problem):
         folder = Path(path, document.doc_id)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / document.doc_id).write_bytes(document.text.encode())
@@ -71,15 +68,14 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 
 def problem(document: Document) -> str:
     """Why Anafora cannot hold the document: a doc_id that is not a file name, a label or relation type that XML cannot
-    hold, or what JSON lines refuse too. Empty when it can."""
-    doc_id = document.doc_id
-    if not doc_id or doc_id in (".", "..") or re.search(r"[/\\]", doc_id) or _NOT_XML.search(doc_id):
+    hold, two annotations with one id, one outside the text, or text that is not Unicode. Empty when it can."""
+    if not is_file_name(document.doc_id) or _NOT_XML.search(document.doc_id):
         return "its id is not a file name"
     names = [annotation.label for annotation in document.annotations]
     names += [kind.partition(":")[0] for kind, _, _ in document.relations]
     if any(not name.strip() or _NOT_XML.search(name) for name in names):
         return "a label or relation type is empty, or has a character that XML cannot hold"
-    return jsonl.problem(document)
+    return fault_or_same_ids(document)
 
 
 def _text_file(path: Path) -> tuple[Path, str]:
@@ -130,9 +126,7 @@ class _Parser:
         parser.CharacterDataHandler = builder.data
         parser.StartDoctypeDeclHandler = refuse
         try:
-            parser.Parse(self.file.read_bytes(), True)
-        except OSError as error:
-            raise CorpusError(self.file, 0, f"cannot be read ({type(error).__name__})") from None
+            parser.Parse(read_bytes(self.file), True)
         except expat.ExpatError as error:
             raise CorpusError(self.file, error.lineno, "not XML") from None
         except LookupError:
@@ -164,8 +158,7 @@ class _Parser:
         concepts = properties.pop(_CODE, [])
         attributes = {name: "|".join(values) for name, values in properties.items()}
         self.entities[identifier] = Annotation(
-            start=fragments[0][0],
-            end=max(end for _, end in fragments),
+            *envelope(fragments),
             label=self._field(element, "type"),
             fragments=fragments,
             attributes={name: value == "true" or value for name, value in attributes.items() if value != "false"},

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from clinspan.corpora import _bioc
-from clinspan.corpora.jsonl import parse_json
+from clinspan.corpora._documents import fault
+from clinspan.corpora._files import library, parse_json
 from clinspan.corpora.model import CorpusError, Document, read_text
 
 
@@ -34,7 +35,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
         CorpusError: when the library is not installed.
     """
     path = Path(path)
-    biocjson = _bioc.library("bioc.biocjson", path)
+    biocjson = library("bioc.biocjson", path)
     content = biocjson.dumps(_bioc.collection(documents, path, problem), ensure_ascii=False, indent=1)
     path.write_bytes(f"{content}\n".encode())
 
@@ -42,12 +43,12 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 def problem(document: Document) -> str:
     """Why BioC JSON cannot hold the document: no id, text that is not Unicode, or annotations outside it. Empty when it
     can."""
-    return _bioc.fault(document) if document.doc_id else "it has no id"
+    return fault(document) if document.doc_id else "it has no id"
 
 
 def _decoded(path: Path) -> Iterator[Any]:
-    biocjson = _bioc.library("bioc.biocjson", path)
-    for raw in _raw_documents(parse_json(read_text(path).removeprefix("\ufeff").encode(), path), path):
+    biocjson = library("bioc.biocjson", path)
+    for raw in _raw_documents(parse_json(read_text(path).removeprefix("\ufeff"), path), path):
         yield biocjson.fromJSON(raw, "BioCDocument")
 
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from clinspan.corpora import _bioc
-from clinspan.corpora.model import CorpusError, Document
+from clinspan.corpora._documents import fault, strings
+from clinspan.corpora._files import library
+from clinspan.corpora.model import CorpusError, Document, read_bytes
 
 _NOTED = frozenset(("infon", "annotation", "relation"))
 #: The elements of BioC and those that may stand in them.
@@ -52,7 +54,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
         CorpusError: when the library is not installed.
     """
     path = Path(path)
-    biocxml = _bioc.library("bioc.biocxml", path)
+    biocxml = library("bioc.biocxml", path)
     path.write_bytes(biocxml.dumps(_bioc.collection(documents, path, problem)).encode())
 
 
@@ -61,13 +63,13 @@ def problem(document: Document) -> str:
     when it can."""
     if not document.doc_id:
         return "it has no id"
-    if any(map(_NOT_XML.search, _bioc.strings(document))):
+    if any(map(_NOT_XML.search, strings(document))):
         return "it has control characters or others that XML has not"
-    return _bioc.fault(document)
+    return fault(document)
 
 
 def _decoded(path: Path) -> Iterator[Any]:
-    biocxml = _bioc.library("bioc.biocxml", path)
+    biocxml = library("bioc.biocxml", path)
     yield from biocxml.BioCXMLDocumentReader(io.BytesIO(_checked(path)))
 
 
@@ -77,9 +79,7 @@ def _checked(path: Path) -> bytes:
 
     parser = etree.XMLParser(resolve_entities="internal", no_network=True, remove_comments=True, remove_pis=True)
     try:
-        root = etree.fromstring(path.read_bytes(), parser)
-    except OSError as error:
-        raise CorpusError(path, 0, f"cannot be read ({type(error).__name__})") from None
+        root = etree.fromstring(read_bytes(path), parser)
     except etree.XMLSyntaxError as error:
         raise CorpusError(path, error.lineno or 0, "not XML") from None
     if root.tag != "collection":

@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from clinspan.corpora._documents import envelope, fault, is_file_name, surface, writable
 from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
 
 _ENTRY = re.compile(r"(?:[TEAMRN]\d\S*|#\S*|\*)\t")
 _NEAR_ENTRY = re.compile(r"[A-Z#]\d+\s|\*\s|[^\t]*\t")
-_SPAN = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
+_SPAN = re.compile(r"(\S+) (\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)")
 _WRITTEN_ID = re.compile(r"T\d+")
 _BREAKS = re.compile(r"[\t\r\n]")
 
@@ -53,18 +54,16 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
     """
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    for document in documents:
-        if reason := problem(document):
-            raise ValueError(f"document {document.doc_id!r}: {reason}")
+    for document in writable(documents, problem):
         lines = _lines(document)
         (folder / f"{document.doc_id}.txt").write_bytes(document.text.encode())
         (folder / f"{document.doc_id}.ann").write_bytes("".join(f"{line}\n" for line in lines).encode())
 
 
 def problem(document: Document) -> str:
-    """Why BRAT cannot hold the document: a doc_id that is not a file name, a name with white space, or a value or
-    concept with a tab or line break. Empty when it can."""
-    if not document.doc_id or document.doc_id in (".", "..") or re.search(r"[/\\\0]", document.doc_id):
+    """Why BRAT cannot hold the document: a doc_id that is not a file name, a name with white space, a value or concept
+    with a tab or line break, annotations outside the text, or text that is not Unicode. Empty when it can."""
+    if not is_file_name(document.doc_id):
         return "its id is not a file name"
     names = {relation[0] for relation in document.relations}
     for annotation in document.annotations:
@@ -75,7 +74,7 @@ def problem(document: Document) -> str:
             return "an attribute value or concept has a tab or line break"
     if any(not name or re.search(r"\s", name) for name in names):
         return "a label, attribute or relation name is empty or has white space"
-    return ""
+    return fault(document)
 
 
 def _lines(document: Document) -> list[str]:
@@ -93,8 +92,8 @@ def _lines(document: Document) -> list[str]:
 
     for identifier, annotation in zip(written, document.annotations, strict=True):
         offsets = ";".join(f"{start} {end}" for start, end in annotation.fragments)
-        surface = _BREAKS.sub(" ", _surface(document.text, annotation.fragments))
-        lines.append(f"{identifier}\t{annotation.label} {offsets}\t{surface}")
+        mention = _BREAKS.sub(" ", surface(document.text, annotation.fragments))
+        lines.append(f"{identifier}\t{annotation.label} {offsets}\t{mention}")
         for name, value in annotation.attributes.items():
             if name.startswith("#"):
                 for note in str(value).split("\n"):
@@ -102,7 +101,7 @@ def _lines(document: Document) -> list[str]:
             elif value is not False:
                 entry("A", f"{name} {identifier}" + ("" if value is True else f" {value}"))
         for concept in annotation.concepts:
-            entry("N", f"Reference {identifier} {concept}", surface)
+            entry("N", f"Reference {identifier} {concept}", mention)
     new_ids = dict(zip(ids, written, strict=True))
     for kind, first, second in document.relations:
         if first in new_ids and second in new_ids:
@@ -150,8 +149,7 @@ class _Parser:
             text=self.text,
             annotations=tuple(
                 Annotation(
-                    start=mention.fragments[0][0],
-                    end=max(end for _, end in mention.fragments),
+                    *envelope(mention.fragments),
                     label=mention.label,
                     fragments=mention.fragments,
                     attributes=mention.attributes,
@@ -195,7 +193,7 @@ class _Parser:
         self.mentions[identifier] = mention = _Mention(
             label=match[1],
             fragments=tuple(sorted(fragments)),
-            expected=_surface(self.text, fragments).split(),
+            expected=surface(self.text, fragments).split(),
             published=published.split(),
         )
         return mention
@@ -251,7 +249,3 @@ class _Parser:
         if identifier not in self.mentions:
             raise CorpusError(self.file, number, "refers to an id that the file does not define")
         return identifier
-
-
-def _surface(text: str, fragments: list[tuple[int, int]] | tuple[tuple[int, int], ...]) -> str:
-    return " ".join(text[start:end] for start, end in fragments)

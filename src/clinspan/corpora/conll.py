@@ -23,6 +23,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
+from clinspan.corpora._documents import fault, writable
+from clinspan.corpora._files import Malformed
 from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
 
 #: The label of mentions whose tags have none.
@@ -70,7 +72,7 @@ def read(path: Path) -> Iterator[Document]:
             shape = _shape(line, columns)
             try:
                 document.add(columns)
-            except ValueError as error:
+            except Malformed as error:
                 raise CorpusError(path, number, str(error)) from None
     if document:
         yield document.build()
@@ -93,9 +95,7 @@ def write(documents: Iterable[Document], path: str | Path, *, scheme: str = "iob
     if scheme not in SCHEMES:
         raise ValueError(f"scheme {scheme!r} is not one of {', '.join(SCHEMES)}")
     lines: list[str] = []
-    for document in documents:
-        if reason := problem(document):
-            raise ValueError(f"document {document.doc_id!r}: {reason}")
+    for document in writable(documents, problem):
         lines += [f"# newdoc id = {document.doc_id}", "-DOCSTART-\tO", ""]
         for sentence in _sentences(document):
             lines += [*_rows(sentence, scheme), ""]
@@ -104,12 +104,13 @@ def write(documents: Iterable[Document], path: str | Path, *, scheme: str = "iob
 
 def problem(document: Document) -> str:
     """Why the columns cannot hold the document: an id that is empty, has a tab or line break, or begins or ends with
-    white space; a label that is empty or has a tab or line break. Empty when they can."""
+    white space; a label that is empty or has a tab or line break; annotations outside the text, or text that is not
+    Unicode. Empty when they can."""
     if document.doc_id != document.doc_id.strip() or not document.doc_id or _BREAKS.search(document.doc_id):
         return "its id is empty, has a tab or line break, or begins or ends with white space"
     if any(not annotation.label or _BREAKS.search(annotation.label) for annotation in document.annotations):
         return "a label is empty or has a tab or line break"
-    return ""
+    return fault(document)
 
 
 def _shape(line: str, columns: list[str]) -> tuple[bool, int]:
@@ -139,14 +140,14 @@ class _Builder:
         self.width, self.open = 0, None
 
     def add(self, columns: list[str]) -> None:
-        """Add a row; a ValueError says what is wrong with it."""
+        """Add a row; Malformed says what is wrong with it."""
         token, match = columns[0], _TAG.fullmatch(columns[-1])
         if len(columns) < 2:
-            raise ValueError("one column")
+            raise Malformed("one column")
         if not token or not match:
-            raise ValueError("the last column is not a tag" if token else "an empty token")
+            raise Malformed("the last column is not a tag" if token else "an empty token")
         if self.width not in (0, len(columns)):
-            raise ValueError(f"{len(columns)} columns in a sentence of {self.width}")
+            raise Malformed(f"{len(columns)} columns in a sentence of {self.width}")
         if self.pieces:
             self.pieces.append(" " if self.width else "\n")
             self.length += 1

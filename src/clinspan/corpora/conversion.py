@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -110,37 +110,23 @@ def write_losses(losses: Iterable[Loss], path: str | Path) -> None:
 def compare(before: Document, after: Document) -> list[Loss]:
     """What of one document another does not hold. Offsets are compared without white space when only that differs."""
     losses: list[Loss] = []
-    place_before = place_after = _same
+    place_before: _Place = _same
+    place_after: _Place = _same
     if before.text != after.text:
         if "".join(before.text.split()) != "".join(after.text.split()):
             return [Loss(before.doc_id, "text")]
         losses.append(Loss(before.doc_id, "white space"))
         place_before, place_after = _ink(before.text), _ink(after.text)
-    theirs = list(after.annotations)
-    pairs: dict[str, str] = {}
-    left = list(before.annotations)
-    for same in _SAMENESS:
-        keys: dict[Hashable, list[Annotation]] = {}
-        for annotation in theirs:
-            keys.setdefault(same(annotation, place_after), []).append(annotation)
-        unmatched = []
-        for annotation in left:
-            if found := keys.get(same(annotation, place_before)):
-                other = found.pop(0)
-                theirs.remove(other)
-                pairs[annotation.id] = other.id
-                losses += _differences(before.doc_id, annotation, other, place_before, place_after)
-            else:
-                unmatched.append(annotation)
-        left = unmatched
+    left, added = list(before.annotations), list(after.annotations)
+    ids: dict[str, str] = {}
+    for one, other in _matches(left, added, place_before, place_after):
+        ids[one.id] = other.id
+        losses += _differences(before.doc_id, one, other, place_before, place_after)
     losses += [Loss(before.doc_id, "annotation", a.id, f"{a.label} {a.start} {a.end}") for a in left]
-    losses += [Loss(before.doc_id, "added", a.id, f"{a.label} {a.start} {a.end}") for a in theirs]
-    missing = Counter(
-        (kind, pairs.get(first, first), pairs.get(second, second)) for kind, first, second in before.relations
-    )
-    missing -= Counter(after.relations)
-    for kind, first, second in before.relations:
-        key = (kind, pairs.get(first, first), pairs.get(second, second))
+    losses += [Loss(before.doc_id, "added", a.id, f"{a.label} {a.start} {a.end}") for a in added]
+    expected = [(kind, ids.get(first, first), ids.get(second, second)) for kind, first, second in before.relations]
+    missing = Counter(expected) - Counter(after.relations)
+    for key, (kind, first, second) in zip(expected, before.relations, strict=True):
         if missing[key] > 0:
             missing[key] -= 1
             losses.append(Loss(before.doc_id, "relation", f"{first} {second}", kind))
@@ -164,7 +150,7 @@ def _placed(annotation: Annotation, place: _Place) -> tuple[tuple[int, int], ...
     return tuple((place(start), place(end)) for start, end in annotation.fragments)
 
 
-#: What makes two annotations the same one, from all to the least.
+#: What makes two annotations the same one, from all to the least; after these, that they overlap under one label.
 _SAMENESS: Sequence[Callable[[Annotation, _Place], Hashable]] = (
     lambda a, p: (_placed(a, p), a.label, a.id),
     lambda a, p: (_placed(a, p), a.label),
@@ -172,6 +158,33 @@ _SAMENESS: Sequence[Callable[[Annotation, _Place], Hashable]] = (
     lambda a, p: _placed(a, p),
     lambda a, p: (a.id, a.label),
 )
+
+
+def _matches(
+    left: list[Annotation], added: list[Annotation], p: _Place, q: _Place
+) -> Iterator[tuple[Annotation, Annotation]]:
+    """What is the same annotation before and after; it is taken out of the two lists."""
+    for same in _SAMENESS:
+        keys: dict[Hashable, list[Annotation]] = {}
+        for other in added:
+            keys.setdefault(same(other, q), []).append(other)
+        for one in list(left):
+            if found := keys.get(same(one, p)):
+                yield _taken(one, left), _taken(found.pop(0), added)
+    overlaps = [
+        (min(p(one.end), q(other.end)) - max(p(one.start), q(other.start)), one, other)
+        for one in left
+        for other in added
+        if one.label == other.label
+    ]
+    for overlap, one, other in sorted(overlaps, key=lambda triple: -triple[0]):
+        if overlap > 0 and one in left and other in added:
+            yield _taken(one, left), _taken(other, added)
+
+
+def _taken(annotation: Annotation, annotations: list[Annotation]) -> Annotation:
+    annotations.remove(annotation)
+    return annotation
 
 
 def _differences(doc_id: str, before: Annotation, after: Annotation, p: _Place, q: _Place) -> Iterable[Loss]:

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clinspan.corpora._bioc import fault, unique_ids
-from clinspan.corpora.model import Annotation, CorpusError, Document
+from clinspan.corpora._documents import envelope, extras, fault, unique_ids, writable
+from clinspan.corpora.model import Annotation, CorpusError, Document, read_bytes
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span
@@ -57,9 +57,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 
     vocab = spacy.blank("en").vocab
     packed = DocBin(store_user_data=True)
-    for document in documents:
-        if reason := problem(document):
-            raise ValueError(f"document {document.doc_id!r}: {reason}")
+    for document in writable(documents, problem):
         packed.add(_doc(document, vocab))
     Path(path).write_bytes(packed.to_bytes())
 
@@ -73,10 +71,7 @@ def _docs(path: Path) -> Iterator[Doc]:
     import spacy
     from spacy.tokens import DocBin
 
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CorpusError(path, 0, f"cannot be read ({type(error).__name__})") from None
+    content = read_bytes(path)
     collecting = gc.isenabled()
     try:
         yield from DocBin().from_bytes(content).get_docs(spacy.blank("en").vocab)
@@ -142,8 +137,7 @@ def _annotation(span: Span, identifier: str, values: dict[str, Any]) -> Annotati
             raise TypeError
         attributes[name] = value
     return Annotation(
-        start=fragments[0][0],
-        end=max(end for _, end in fragments),
+        *envelope(fragments),
         label=span.label_,
         fragments=fragments,
         attributes=attributes,
@@ -166,7 +160,7 @@ def _doc(document: Document, vocab: Any) -> Doc:
     doc.ents = filter_spans(s for s in spans if s.label_ and not (s[0].is_space or s[-1].is_space))
     doc.user_data[DOC_ID] = document.doc_id
     doc.user_data[KEY] = {
-        "annotations": {i: _values(a) for i, a in zip(ids, document.annotations, strict=True)},
+        "annotations": {i: extras(a) for i, a in zip(ids, document.annotations, strict=True)},
         "relations": [list(relation) for relation in document.relations],
         "mismatched": list(document.mismatched),
     }
@@ -179,12 +173,3 @@ def _span(doc: Doc, annotation: Annotation, identifier: str) -> Span:
     if span is None:
         raise AssertionError(f"[{annotation.start}, {annotation.end}) does not fall on tokens")
     return span
-
-
-def _values(annotation: Annotation) -> dict[str, Any]:
-    values = {
-        "attributes": {name: value for name, value in annotation.attributes.items() if value is not False},
-        "concepts": list(annotation.concepts),
-        "fragments": [list(piece) for piece in annotation.fragments] if len(annotation.fragments) > 1 else [],
-    }
-    return {key: value for key, value in values.items() if value}

@@ -12,17 +12,16 @@ for attributes, concepts and discontinuous spans; of the last the envelope is wr
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from clinspan.corpora.jsonl import problem as problem
-from clinspan.corpora.model import Annotation, CorpusError, Document
-from clinspan.corpora.prodigy import Malformed, check_span, identifier, json_lines, member, writable, write_lines
+from clinspan.corpora._documents import fault_or_same_ids as problem
+from clinspan.corpora._documents import numbers, writable
+from clinspan.corpora._files import Malformed, check_span, documents_of_lines, first_id, member, write_lines
+from clinspan.corpora.model import Annotation, Document
 
 _COLUMNS = ("entities", "label", "labels")
-_NUMBERED = re.compile(r"T(0|[1-9]\d*)", re.ASCII)
 
 
 def read(path: Path) -> Iterator[Document]:
@@ -32,29 +31,16 @@ def read(path: Path) -> Iterator[Document]:
         CorpusError: for a line that is not an example with a text and labels, for offsets outside the text, and for a
             relation to an entity that the example does not have.
     """
-    path = Path(path)
-    for number, example in json_lines(path):
-        try:
-            yield _document(example, f"{path.stem}:{number}")
-        except Malformed as error:
-            raise CorpusError(path, number, str(error)) from None
+    return documents_of_lines(path, _document)
 
 
 def write(documents: Iterable[Document], path: str | Path) -> None:
     """Write documents as examples of a project with relations.
 
     Raises:
-        ValueError: for a document with a :func:`~clinspan.corpora.jsonl.problem`.
+        ValueError: for a document with a :func:`problem`.
     """
-    write_lines(map(_example, writable(documents)), path)
-
-
-def numbers(document: Document) -> dict[str, int]:
-    """A number for every annotation id, for formats that know no other ids: that of ``T7`` where all are so formed."""
-    ids = [annotation.id for annotation in document.annotations]
-    if all(map(_NUMBERED.fullmatch, ids)):
-        return {name: int(name[1:]) for name in ids}
-    return {name: number for number, name in enumerate(ids, start=1)}
+    write_lines(map(_example, writable(documents, problem)), path)
 
 
 def _document(example: dict[str, Any], fallback_id: str) -> Document:
@@ -75,7 +61,7 @@ def _document(example: dict[str, Any], fallback_id: str) -> Document:
             raise Malformed("a relation to an entity that the example does not have")
         relations.append((member(relation, "type", str), *ends))
     return Document(
-        doc_id=identifier(example.get("id"), fallback_id),
+        doc_id=first_id(example.get("id"), fallback_id),
         text=text,
         annotations=tuple(annotations),
         relations=tuple(relations),
@@ -88,7 +74,7 @@ def _annotation(entity: object, text: str, number: int) -> Annotation:
             raise Malformed("a label is not a triple of start, end and label")
         entity = dict(zip(("start_offset", "end_offset", "label"), entity))
     start, end = member(entity, "start_offset", int), member(entity, "end_offset", int)
-    check_span(start, end, text)
+    check_span(start, end, len(text))
     return Annotation(
         start=start,
         end=end,

@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clinspan.corpora._documents import fault, is_file_name, writable
 from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
 
 # The text of a concept may hold quotation marks: the greedy pattern takes the last place in the line for its own.
@@ -91,22 +92,20 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
     """
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    for document in documents:
-        if reason := problem(document):
-            raise ValueError(f"document {document.doc_id!r}: {reason}")
+    for document in writable(documents, problem):
         files = {".txt": document.text, **_standoff(document)}
         for suffix, content in files.items():
             (folder / f"{document.doc_id}{suffix}").write_bytes(content.encode())
 
 
 def problem(document: Document) -> str:
-    """Why the files cannot hold the document: an id that is not a file name, or a label that is empty or has a line
-    break. Empty when they can."""
-    if document.doc_id in ("", ".", "..") or re.search(r"[/\\\0]", document.doc_id):
+    """Why the files cannot hold the document: an id that is not a file name, a label that is empty or has a line break,
+    annotations outside the text, or text that is not Unicode. Empty when they can."""
+    if not is_file_name(document.doc_id):
         return "its id is not a file name"
     if any(not annotation.label or _BREAKS.search(annotation.label) for annotation in document.annotations):
         return "a label is empty or has a line break"
-    return ""
+    return fault(document)
 
 
 @dataclass

@@ -26,6 +26,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from clinspan.corpora._documents import fault, unique_ids, writable
+from clinspan.corpora._files import Malformed
 from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
 
 _HEADER = re.compile(r"^===(.*)\n?", re.MULTILINE)
@@ -73,19 +75,17 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
         ValueError: for a document with a :func:`problem`.
     """
     pieces = []
-    for document in documents:
-        if reason := problem(document):
-            raise ValueError(f"document {document.doc_id!r}: {reason}")
+    for document in writable(documents, problem):
         pieces.append(f"=== {document.doc_id}\n{_marked(document)}\n")
     Path(path).write_bytes("".join(pieces).encode())
 
 
 def problem(document: Document) -> str:
     """Why the markup cannot hold the document: an id that is empty, has a line break, or begins or ends with white
-    space. Empty when it can."""
+    space; annotations outside the text, or text that is not Unicode. Empty when it can."""
     if not document.doc_id or document.doc_id != document.doc_id.strip() or "\n" in document.doc_id:
         return "its id is empty, has a line break, or begins or ends with white space"
-    return ""
+    return fault(document)
 
 
 @dataclass
@@ -141,7 +141,10 @@ class _Parser:
             place = match.end()
         if stack:
             raise self._error(stack[-1].place, "[ that is not escaped, or a mention without label")
-        return Document(doc_id=doc_id, text="".join(pieces), annotations=_numbered(found, ids))
+        opening = [annotation for _, annotation in sorted(found.items())]
+        numbered = unique_ids([annotation.id for annotation in opening])
+        annotations = (replace(a, id=identifier) for a, identifier in zip(opening, numbered, strict=True))
+        return Document(doc_id=doc_id, text="".join(pieces), annotations=tuple(annotations))
 
     def _error(self, place: int, reason: str) -> CorpusError:
         return CorpusError(self.file, self.content.count("\n", 0, place) + 1, reason)
@@ -151,7 +154,7 @@ class _Parser:
             raise self._error(place, "an empty mention")
         try:
             said = _said(tail)
-        except ValueError as error:
+        except Malformed as error:
             raise self._error(place, str(error)) from None
         if said.id in ids:
             raise self._error(place, "an id is used twice")
@@ -161,14 +164,14 @@ class _Parser:
 
 
 def _said(tail: str) -> _Said:
-    """What stands behind the bar; a ValueError says what is wrong with it."""
+    """What stands behind the bar; Malformed says what is wrong with it."""
     label, *items = _ITEM.findall(tail) or [""]
     if not label or label[0] in "#@":
-        raise ValueError("a mention without label")
+        raise Malformed("a mention without label")
     said = _Said(_plain(label))
     for item in items:
         if item in ("#", "@") or (item[0] == "#" and said.id):
-            raise ValueError("an empty id or concept, or a second id")
+            raise Malformed("an empty id or concept, or a second id")
         if item[0] == "#":
             said.id = _plain(item[1:])
         elif item[0] == "@":
@@ -176,7 +179,7 @@ def _said(tail: str) -> _Said:
         else:
             match = _ATTRIBUTE.fullmatch(item)
             if not match or _plain(match[1]) in said.attributes:
-                raise ValueError("an attribute without name or given twice")
+                raise Malformed("an attribute without name or given twice")
             said.attributes[_plain(match[1])] = _plain(match[3]) if match[2] else True
     return said
 
@@ -187,20 +190,6 @@ def _plain(escaped: str) -> str:
 
 def _quoted(plain: str) -> str:
     return _TO_QUOTE.sub(r"\\\g<0>", plain)
-
-
-def _numbered(found: dict[int, Annotation], ids: set[str]) -> tuple[Annotation, ...]:
-    """The annotations in the order in which they open, those without an id numbered past the ids that are given."""
-    annotations = []
-    number = 0
-    for _, annotation in sorted(found.items()):
-        if not annotation.id:
-            number += 1
-            while f"T{number}" in ids:
-                number += 1
-            annotation = replace(annotation, id=f"T{number}")
-        annotations.append(annotation)
-    return tuple(annotations)
 
 
 def _nested(annotations: Iterable[Annotation]) -> list[Annotation]:

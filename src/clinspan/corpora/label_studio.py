@@ -29,10 +29,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clinspan.corpora.jsonl import parse_json
-from clinspan.corpora.jsonl import problem as problem
+from clinspan.corpora._documents import fault_or_same_ids as problem
+from clinspan.corpora._documents import writable
+from clinspan.corpora._files import Malformed, as_string, check_span, first_id, member, parse_json, strings
 from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
-from clinspan.corpora.prodigy import Malformed, check_span, identifier, member, writable
 
 _CONCEPTS = "concepts"
 #: Controls of a region, and the key that holds their value.
@@ -55,7 +55,7 @@ def read(path: Path) -> Iterator[Document]:
             not JSON; tasks are counted from 1.
     """
     path = Path(path)
-    tasks = parse_json(read_text(path).removeprefix("\ufeff").encode(), path)
+    tasks = parse_json(read_text(path).removeprefix("\ufeff"), path)
     if not isinstance(tasks, list):
         raise CorpusError(path, 0, "not a list of tasks")
     for number, task in enumerate(tasks, start=1):
@@ -71,9 +71,9 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
     each attribute, and relations.
 
     Raises:
-        ValueError: for a document with a :func:`~clinspan.corpora.jsonl.problem`.
+        ValueError: for a document with a :func:`problem`.
     """
-    tasks = [_task(document) for document in writable(documents)]
+    tasks = [_task(document) for document in writable(documents, problem)]
     Path(path).write_bytes(json.dumps(tasks, ensure_ascii=False, indent=1).encode() + b"\n")
 
 
@@ -94,7 +94,7 @@ def _document(task: dict[str, Any], annotation: dict[str, Any], fallback_id: str
         kind = member(entry, "type", str)
         if kind == "labels":
             name, value = member(entry, "id", str), member(entry, "value", dict)
-            labels = _strings(member(value, "labels", list))
+            labels = strings(value.get("labels"), "labels")
             if not labels:
                 raise Malformed("a region has no label")
             regions.setdefault(name, _region(value, text)).labels += labels
@@ -106,7 +106,7 @@ def _document(task: dict[str, Any], annotation: dict[str, Any], fallback_id: str
     for entry in about:
         if entry["type"] == "relation":
             relations += _relation(entry, regions)
-        elif region := regions.get(identifier(entry.get("id"))):
+        elif region := regions.get(first_id(entry.get("id"))):
             _add_value(region, entry)
     annotations: dict[str, Annotation] = {}
     mismatched: list[str] = []
@@ -121,7 +121,7 @@ def _document(task: dict[str, Any], annotation: dict[str, Any], fallback_id: str
             if region.mismatched:
                 mismatched.append(key)
     return Document(
-        doc_id=identifier(data.get("doc_id"), task.get("id"), fallback_id),
+        doc_id=first_id(data.get("doc_id"), task.get("id"), fallback_id),
         text=text,
         annotations=tuple(annotations.values()),
         relations=tuple(relations),
@@ -155,7 +155,7 @@ def _region(value: dict[str, Any], text: str) -> _Region:
         mismatched = _words(text[max(span[0], 0) : span[1]]) != published
         if mismatched and units and _words(text[units[0] : units[1]]) == published:
             span, mismatched = units, False
-    check_span(*span, text)
+    check_span(*span, len(text))
     return _Region(span, mismatched)
 
 
@@ -179,8 +179,8 @@ def _add_value(region: _Region, entry: dict[str, Any]) -> None:
     kind, name = entry["type"], member(entry, "from_name", str)
     value = member(entry, "value", dict).get(_CONTROLS[kind])
     if kind == "taxonomy" and isinstance(value, list):
-        value = ["/".join(_strings(steps)) for steps in value]
-    values = _strings(value) if isinstance(value, list) else [_scalar(value)]
+        value = ["/".join(strings(steps, "a taxonomy")) for steps in value]
+    values = strings(value, "a control") if isinstance(value, list) else [as_string(value, "a control's value")]
     if kind == "textarea" and name == _CONCEPTS:
         region.concepts += values
     elif kind == "choices" and values == [name]:
@@ -189,25 +189,13 @@ def _add_value(region: _Region, entry: dict[str, Any]) -> None:
         region.attributes[name] = "|".join(values)
 
 
-def _scalar(value: object) -> str:
-    if not isinstance(value, str | int | float):
-        raise Malformed("a control has no value")
-    return str(value)
-
-
-def _strings(values: object) -> list[str]:
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise Malformed("not a list of strings")
-    return values
-
-
 def _relation(entry: dict[str, Any], regions: dict[str, _Region]) -> list[tuple[str, str, str]]:
     first, second = member(entry, "from_id", str), member(entry, "to_id", str)
     if first not in regions or second not in regions:
         raise Malformed("a relation to a region that the task does not have")
     if entry.get("direction") == "left":
         first, second = second, first
-    return [(label, first, second) for label in _strings(member(entry, "labels", list, [])) or ["relation"]]
+    return [(label, first, second) for label in strings(member(entry, "labels", list, []), "labels") or ["relation"]]
 
 
 def _task(document: Document) -> dict[str, Any]:

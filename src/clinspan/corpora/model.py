@@ -71,16 +71,25 @@ class Document:
     mismatched: tuple[str, ...] = ()
 
 
+def read_bytes(path: Path) -> bytes:
+    """The file's content.
+
+    Raises:
+        CorpusError: when it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CorpusError(path, 0, f"cannot be read ({type(error).__name__})") from None
+
+
 def read_text(path: Path) -> str:
-    """The file as UTF-8 without newline translation.
+    """The file as UTF-8, exactly: line ends as they are, and a byte order mark as the text's first character.
 
     Raises:
         CorpusError: when it cannot be read or is not UTF-8.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CorpusError(path, 0, f"cannot be read ({type(error).__name__})") from None
+    content = read_bytes(path)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from clinspan.corpora._documents import fault, writable
 from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
 
 COLUMNS: tuple[str, ...] = ("row", "concept", "sentence", "negation", "temporality", "experiencer")
@@ -72,9 +73,7 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
         ValueError: for a document with a :func:`problem`.
     """
     rows = [COLUMNS]
-    for document in documents:
-        if reason := problem(document):
-            raise ValueError(f"document {document.doc_id!r}: {reason}")
+    for document in writable(documents, problem):
         (annotation,) = document.annotations
         concept, sentence = _found(document.text, annotation) or ("", "")
         values = (_value(annotation.attributes, column) for column in COLUMNS[3:])
@@ -85,11 +84,14 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 
 def problem(document: Document) -> str:
     """Why a row cannot hold the document: an id that is empty or has a tab or line break, not exactly one annotation,
-    or one that is taken for another place even in capitals. Empty when it can."""
+    one outside the text, one that is taken for another place even in capitals, or text that is not Unicode. Empty when
+    it can."""
     if not document.doc_id.strip() or re.search(r"[\t\r\n]", document.doc_id):
         return "its id is empty or has a tab or line break"
     if len(document.annotations) != 1:
         return f"{len(document.annotations)} annotations, not one"
+    if reason := fault(document):
+        return reason
     if not _found(document.text, document.annotations[0]):
         return "the mention cannot be told from another place in the text"
     return ""

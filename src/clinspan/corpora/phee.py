@@ -26,16 +26,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from clinspan.corpora.model import Annotation, CorpusError, Document
-from clinspan.corpora.tagged_json import objects
+from clinspan.corpora._documents import envelope
+from clinspan.corpora._files import Malformed, documents_of_lines, member, typed
+from clinspan.corpora.model import Annotation, Document
 
 _TRIGGER = "Trigger"
 _COMBINATION = "Combination"
 _SAID = ("Negated", "Speculated", "Severity")
 
-_T = TypeVar("_T")
 _Fragments = tuple[tuple[int, int], ...]
 _Attributes = dict[str, "str | bool"]
 
@@ -47,16 +47,7 @@ def read(path: Path) -> Iterator[Document]:
         CorpusError: for a line that is not a JSON object of this form, offsets outside the text, or an id that two
             mentions share.
     """
-    path = Path(path)
-    for number, row in objects(path):
-        try:
-            yield _document(row)
-        except _Malformed as error:
-            raise CorpusError(path, number, str(error)) from None
-
-
-class _Malformed(ValueError):
-    """What is wrong with a line, to be reported with its number."""
+    return documents_of_lines(path, lambda row, _: _document(row))
 
 
 @dataclass
@@ -68,10 +59,10 @@ class _Sentence:
     mismatched: list[str] = field(default_factory=list)
 
     def add_event(self, event: Mapping[str, Any], role: str = _TRIGGER) -> None:
-        said: _Attributes = {name: _value(_get(event, name, dict)) for name in _SAID if name in event}
+        said: _Attributes = {name: _value(member(event, name, dict)) for name in _SAID if name in event}
         said = {name: value for name, value in said.items() if value is not False}
-        kind = _get(event, "event_type", str)
-        triggers = self._add(role, _get(event, _TRIGGER, dict), {"event_type": kind, **said})
+        kind = member(event, "event_type", str)
+        triggers = self._add(role, member(event, _TRIGGER, dict), {"event_type": kind, **said})
         for name, argument in event.items():
             if name != _TRIGGER and isinstance(argument, dict):
                 self._add_argument(name, argument, triggers, said)
@@ -82,8 +73,8 @@ class _Sentence:
                 self.relations[role, trigger, identifier] = None
         for name, part in argument.items():
             if name == _COMBINATION:
-                for event in _get(argument, name, list):
-                    self.add_event(_typed(event, dict, name), _COMBINATION)
+                for event in member(argument, name, list):
+                    self.add_event(typed(event, dict, name), _COMBINATION)
             elif isinstance(part, dict):
                 self._add_argument(name, part, triggers, {})
 
@@ -91,16 +82,16 @@ class _Sentence:
         """The ids of an argument's mentions; none where it only holds its parts."""
         if "text" not in argument:
             return []
-        columns = [_get(argument, key, list) for key in ("text", "start", "entity_id")]
+        columns = [member(argument, key, list) for key in ("text", "start", "entity_id")]
         if len({len(column) for column in columns}) > 1:
-            raise _Malformed(f"{role}: not as many texts as starts and ids")
+            raise Malformed(f"{role}: not as many texts as starts and ids")
         found = []
         for texts, starts, identifier in zip(*columns, strict=True):
             pieces = self._pieces(role, texts, starts)
             key = role, tuple(sorted((start, start + len(text)) for start, text in pieces))
             if key not in self.ids:
-                if _typed(identifier, str, "entity_id") in self.ids.values():
-                    raise _Malformed(f"id {identifier} is used twice")
+                if typed(identifier, str, "entity_id") in self.ids.values():
+                    raise Malformed(f"id {identifier} is used twice")
                 self.ids[key] = identifier
                 if any(self.text[start : start + len(text)].split() != text.split() for start, text in pieces):
                     self.mismatched.append(identifier)
@@ -109,27 +100,26 @@ class _Sentence:
         return found
 
     def _pieces(self, role: str, texts: Any, starts: Any) -> list[tuple[int, str]]:
-        if len(_typed(texts, list, "text")) != len(_typed(starts, list, "start")) or not texts:
-            raise _Malformed(f"{role}: not as many pieces of text as starts")
-        pieces = [(_typed(s, int, "start"), _typed(t, str, "text")) for s, t in zip(starts, texts, strict=True)]
+        if len(typed(texts, list, "text")) != len(typed(starts, list, "start")) or not texts:
+            raise Malformed(f"{role}: not as many pieces of text as starts")
+        pieces = [(typed(s, int, "start"), typed(t, str, "text")) for s, t in zip(starts, texts, strict=True)]
         for start, text in pieces:
             if not text or not 0 <= start <= len(self.text) - len(text):
-                raise _Malformed(f"{role}: offsets {start} {start + len(text)} are not in the text")
+                raise Malformed(f"{role}: offsets {start} {start + len(text)} are not in the text")
         return pieces
 
 
 def _document(row: Mapping[str, Any]) -> Document:
-    sentence = _Sentence(_get(row, "context", str))
-    for annotation in _get(row, "annotations", list):
-        for event in _get(_typed(annotation, dict, "annotations"), "events", list):
-            sentence.add_event(_typed(event, dict, "events"))
+    sentence = _Sentence(member(row, "context", str))
+    for annotation in member(row, "annotations", list):
+        for event in member(typed(annotation, dict, "annotations"), "events", list):
+            sentence.add_event(typed(event, dict, "events"))
     return Document(
-        doc_id=_get(row, "id", str),
+        doc_id=member(row, "id", str),
         text=sentence.text,
         annotations=tuple(
             Annotation(
-                start=fragments[0][0],
-                end=max(end for _, end in fragments),
+                *envelope(fragments),
                 label=label,
                 fragments=fragments,
                 attributes=sentence.attributes[label, fragments],
@@ -145,15 +135,5 @@ def _document(row: Mapping[str, Any]) -> Document:
 def _value(argument: Mapping[str, Any]) -> str | bool:
     value = argument.get("value")
     if not isinstance(value, (str, bool)):
-        raise _Malformed("a value is neither a string nor a boolean")
-    return value
-
-
-def _get(node: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
-    return _typed(node.get(key), kind, key)
-
-
-def _typed(value: Any, kind: type[_T], what: str) -> _T:
-    if not isinstance(value, kind):
-        raise _Malformed(f"{what} is not of type {kind.__name__}")
+        raise Malformed("a value is neither a string nor a boolean")
     return value

@@ -12,26 +12,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from clinspan.corpora._files import Malformed, csv_rows, member, parse_json
 from clinspan.corpora.model import CorpusError, Document, read_text
-from clinspan.corpora.sections import rows
-from clinspan.corpora.tagged_json import json_object
 
 
 def read(path: Path) -> Iterator[Document]:
     """The texts of the file, line ends as in the file.
 
     Raises:
-        CorpusError: for a file that is not UTF-8, a ``.json`` that is not an object with a string ``note``, and what
-            :func:`clinspan.corpora.sections.rows` refuses of a ``.csv``.
+        CorpusError: for a file that is not UTF-8, a ``.json`` that is not an object with a string ``note``, and a
+            ``.csv`` that is not a table with these columns.
     """
     path = Path(path)
     if path.suffix == ".csv":
-        for _, row in rows(path, ("note_id", "text")):
+        for _, row in csv_rows(path, ("note_id", "text")):
             yield Document(row["note_id"], row["text"])
     elif path.suffix == ".json":
-        note = json_object(read_text(path), path, 0).get("note")
-        if not isinstance(note, str):
-            raise CorpusError(path, 0, "note is not a string")
-        yield Document(path.stem, note)
+        try:
+            yield Document(path.stem, member(parse_json(read_text(path), path, 0), "note", str))
+        except Malformed as error:
+            raise CorpusError(path, 0, str(error)) from None
     else:
         yield Document(path.stem, read_text(path))

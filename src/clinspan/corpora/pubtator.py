@@ -15,11 +15,10 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from clinspan.corpora._documents import codes, fault, writable
 from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
 
 _TEXT = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
-_VARIANT = re.compile(r"[a-z]?\|[A-Za-z]+\|")
-_SEPARATORS = re.compile(r"[|;,]")
 _OFFSET = re.compile(r"\d{1,9}")
 _BREAKS = re.compile(r"[\t\r\n]")
 
@@ -61,21 +60,19 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
         ValueError: for a document with a :func:`problem`.
     """
     paragraphs = []
-    for document in documents:
-        if reason := problem(document):
-            raise ValueError(f"document {document.doc_id!r}: {reason}")
+    for document in writable(documents, problem):
         paragraphs.append("".join(f"{line}\n" for line in _lines(document)))
     Path(path).write_bytes("\n".join(paragraphs).encode())
 
 
 def problem(document: Document) -> str:
-    """Why PubTator cannot hold the document: an id that is empty or has a bar, tab or line break, or a label with a
-    tab or line break. Empty when it can."""
+    """Why PubTator cannot hold the document: an id that is empty or has a bar, tab or line break, a label with a tab
+    or line break, annotations outside the text, or text that is not Unicode. Empty when it can."""
     if not document.doc_id.strip() or "|" in document.doc_id or _BREAKS.search(document.doc_id):
         return "its id is empty or has a bar, tab or line break"
     if any(_BREAKS.search(annotation.label) for annotation in document.annotations):
         return "a label has a tab or line break"
-    return ""
+    return fault(document)
 
 
 def _lines(document: Document) -> Iterator[str]:
@@ -147,13 +144,7 @@ class _Builder:
                 label=fields[4],
                 fragments=((start, end),),
                 attributes={"individual_mentions": fields[6]} if len(fields) > 6 and fields[6] else {},
-                concepts=_concepts(fields[5]) if len(fields) > 5 else (),
+                concepts=tuple(codes(fields[5])) if len(fields) > 5 else (),
                 id=identifier,
             )
         )
-
-
-def _concepts(identifiers: str) -> tuple[str, ...]:
-    if _VARIANT.match(identifiers):
-        return (identifiers,)
-    return tuple(part for part in map(str.strip, _SEPARATORS.split(identifiers)) if part)

@@ -16,13 +16,12 @@ The columns tell which of the two a file is; others are passed over.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
+from clinspan.corpora._files import csv_rows
+from clinspan.corpora.model import Annotation, CorpusError, Document
 
 #: The classes of MTS-Dialog as its authors write them out.
 TITLES: dict[str, str] = {
@@ -57,49 +56,17 @@ def read(path: Path) -> Iterator[Document]:
     """The rows of the file as documents.
 
     Raises:
-        CorpusError: for a table that has the columns of neither, what :func:`rows` refuses, and a class that is not
-            in :data:`TITLES`.
+        CorpusError: for a table that has the columns of neither, one that is not a table, and a class that is not in
+            :data:`TITLES`.
     """
     path = Path(path)
-    for line, row in rows(path, _NOTE, _SECTION):
+    for line, row in csv_rows(path, _NOTE, _SECTION):
         if "note" in row:
             yield _note(row)
         elif row["section_header"] in TITLES:
             yield _section(row, path.stem)
         else:
             raise CorpusError(path, line, "not a class of section")
-
-
-def rows(path: Path, *columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file by the names in its first, with the lines they begin on; blank lines are passed over.
-
-    Arguments:
-        path: the file.
-        columns: of these sets of names, the file must have one.
-
-    Raises:
-        CorpusError: for a file that is not UTF-8 or not CSV, without the columns, with one twice, and for a row with
-            another number of fields than the first.
-    """
-    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))  # a note may be longer than the default allows
-    table = csv.reader(io.StringIO(read_text(path).removeprefix("\ufeff"), newline="\n"), strict=True)
-    names: list[str] | None = None
-    line = 1
-    try:
-        for fields in table:
-            if names is None:
-                names = fields
-                if len(set(names)) < len(names) or not any(set(wanted) <= set(names) for wanted in columns):
-                    raise CorpusError(path, 1, f"the columns are not {' or '.join(map(', '.join, columns))}")
-            elif fields and len(fields) != len(names):
-                raise CorpusError(path, line, f"{len(fields)} fields, not {len(names)}")
-            elif fields:
-                yield line, dict(zip(names, fields, strict=True))
-            line = table.line_num + 1
-    except csv.Error:
-        raise CorpusError(path, line, "not CSV") from None
-    if names is None:
-        raise CorpusError(path, 1, f"the columns are not {' or '.join(map(', '.join, columns))}")
 
 
 def _note(row: Mapping[str, str]) -> Document:

@@ -12,13 +12,13 @@ refused: their names are not in the file.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
+from clinspan.corpora._files import Malformed, as_string, documents_of_lines, first_of, strings
+from clinspan.corpora.model import Annotation, Document
 
 _TAG_KEYS = ("ner_tags", "tags")
 _ID_KEYS = ("id", "nct_id")
@@ -31,68 +31,26 @@ def read(path: Path) -> Iterator[Document]:
         CorpusError: for a line that is not a JSON object, tokens that are not strings, an empty one, a tag that is not
             ``O``, ``B-X`` or ``I-X``, and another number of tags than of tokens.
     """
-    path = Path(path)
-    for number, row in objects(path):
-        if reason := _problem(row):
-            raise CorpusError(path, number, reason)
-        yield _document(row, f"{path.stem}:{number}")
-
-
-def objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a file of JSON lines and the numbers of their lines.
-
-    Raises:
-        CorpusError: for a file that is not UTF-8, a line that is not a JSON object, and a lone surrogate, which no
-            text can hold.
-    """
-    for number, line in enumerate(read_text(path).removeprefix("\ufeff").split("\n"), start=1):
-        if line.strip():
-            yield number, json_object(line, path, number)
-
-
-def json_object(content: str, file: Path, line: int) -> dict[str, Any]:
-    """The JSON object a line, or a whole file (then ``line`` is 0), consists of.
-
-    Raises:
-        CorpusError: when it is none, and for a lone surrogate.
-    """
-    try:
-        value = json.loads(content)
-        if "\\u" in content:
-            json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise CorpusError(file, line, "a lone surrogate") from None
-    except (ValueError, RecursionError):
-        raise CorpusError(file, line, "not JSON") from None
-    if not isinstance(value, dict):
-        raise CorpusError(file, line, "not a JSON object")
-    return value
-
-
-def _problem(row: Mapping[str, Any]) -> str:
-    tokens = row.get("tokens")
-    tags = _first(row, _TAG_KEYS)
-    if not isinstance(tokens, list) or not all(isinstance(token, str) and token for token in tokens):
-        return "tokens is not a list of strings that are not empty"
-    if not isinstance(tags, list) or not all(isinstance(tag, str) and _is_tag(tag) for tag in tags):
-        return "the tags are not a list of O, B-X and I-X"
-    if len(tags) != len(tokens):
-        return f"{len(tags)} tags for {len(tokens)} tokens"
-    if not isinstance(_first(row, _ID_KEYS), (str, int, type(None))):
-        return "the id is neither a string nor a number"
-    return ""
+    return documents_of_lines(path, _document)
 
 
 def _document(row: Mapping[str, Any], default_id: str) -> Document:
-    tokens: list[str] = row["tokens"]
+    tokens = strings(row.get("tokens"), "tokens")
+    tags = strings(first_of(row, _TAG_KEYS), "the tags")
+    if not all(tokens):
+        raise Malformed("an empty token")
+    if not all(map(_is_tag, tags)):
+        raise Malformed("a tag is none of O, B-X and I-X")
+    if len(tags) != len(tokens):
+        raise Malformed(f"{len(tags)} tags for {len(tokens)} tokens")
     starts = list(accumulate((len(token) + 1 for token in tokens), initial=0))
-    doc_id = _first(row, _ID_KEYS)
+    doc_id = first_of(row, _ID_KEYS)
     return Document(
-        doc_id=default_id if doc_id is None else str(doc_id),
+        doc_id=default_id if doc_id is None else as_string(doc_id, "the id"),
         text=" ".join(tokens),
         annotations=tuple(
             _annotation(f"T{number}", label, starts[first], starts[last] + len(tokens[last]))
-            for number, (label, first, last) in enumerate(_mentions(_first(row, _TAG_KEYS)), start=1)
+            for number, (label, first, last) in enumerate(_mentions(tags), start=1)
         ),
     )
 
@@ -117,7 +75,3 @@ def _annotation(identifier: str, label: str, start: int, end: int) -> Annotation
 
 def _is_tag(tag: str) -> bool:
     return tag == "O" or (tag[:2] in ("B-", "I-") and len(tag) > 2)
-
-
-def _first(row: Mapping[str, Any], keys: Sequence[str]) -> Any:
-    return next((row[key] for key in keys if key in row), None)

@@ -31,13 +31,19 @@ import warnings
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from io import BytesIO
-from itertools import count
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from clinspan.corpora import jsonl
-from clinspan.corpora.model import Annotation, CorpusError, Document
+from clinspan.corpora._documents import (
+    comes_twice,
+    envelope,
+    fault_or_same_ids,
+    is_file_name,
+    unique_ids,
+    writable,
+)
+from clinspan.corpora._files import library
+from clinspan.corpora.model import Annotation, CorpusError, Document, read_bytes
 
 TYPE_SYSTEM = "TypeSystem.xml"
 _ENTITY = "de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity"
@@ -68,10 +74,9 @@ def read(path: Path) -> Iterator[Document]:
     found = sorted(cas.select_all_annotations(), key=lambda fs: fs.xmiID)
     mentions = [fs for fs in found if _is_mention(fs)]
     given = [getattr(fs, "mention", None) or "" if _is_entity(fs) else "" for fs in mentions]
-    free = (name for name in map("T{}".format, count(1)) if name not in given)
-    ids = {fs.xmiID: name or next(free) for fs, name in zip(mentions, given)}
-    if len(set(ids.values())) < len(mentions):
+    if comes_twice(given):
         raise CorpusError(path, 0, "an annotation id is used twice")
+    ids = {fs.xmiID: name for fs, name in zip(mentions, unique_ids(given), strict=True)}
     titles = [fs.documentTitle for fs in found if fs.type.name == _METADATA and fs.documentTitle]
     yield Document(
         doc_id=titles[0] if titles else path.stem,
@@ -89,11 +94,8 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
         CorpusError: when dkpro-cassis is not installed.
     """
     folder = Path(path)
-    cassis = _cassis(folder)
-    documents = list(documents)
-    for document in documents:
-        if reason := problem(document):
-            raise ValueError(f"document {document.doc_id!r}: {reason}")
+    cassis = library("cassis", folder)
+    documents = list(writable(documents, problem))
     folder.mkdir(parents=True, exist_ok=True)
     names = {name for document in documents for a in document.annotations for name in a.attributes}
     types = _written_types(cassis, sorted(filter(_is_feature, names)))
@@ -103,31 +105,23 @@ def write(documents: Iterable[Document], path: str | Path) -> None:
 
 
 def problem(document: Document) -> str:
-    """Why XMI cannot hold the document: a doc_id that is not a file name, or a character that XML does not have, other
-    than white space of the text, or what JSON lines refuse too. Empty when it can."""
-    if not document.doc_id or document.doc_id in (".", "..") or re.search(r"[/\\]", document.doc_id):
+    """Why XMI cannot hold the document: a doc_id that is not a file name, a character that XML does not have, other
+    than white space of the text, two annotations with one id, or one outside the text. Empty when it can."""
+    if not is_file_name(document.doc_id):
         return "its id is not a file name"
     strings = [document.doc_id, _spaced(document.text), *(kind for kind, _, _ in document.relations)]
     for annotation in document.annotations:
         strings += annotation.label, annotation.id, *annotation.concepts, *map(str, annotation.attributes.values())
     if any(map(_NOT_XML.search, strings)):
         return "it has a character that XML cannot hold"
-    return jsonl.problem(document)
-
-
-def _cassis(path: Path) -> ModuleType:
-    try:
-        import cassis
-    except ImportError:
-        raise CorpusError(path, 0, "needs the library dkpro-cassis: pip install 'clinspan[formats]'") from None
-    return cassis
+    return fault_or_same_ids(document)
 
 
 def _load(path: Path) -> Any:
-    cassis = _cassis(path)
+    cassis = library("cassis", path)
     beside = path.with_name(TYPE_SYSTEM)
-    types = _read_types(beside, _bytes(beside)) if beside.is_file() else _written_types(cassis)
-    content = BytesIO(_bytes(path))
+    types = _read_types(beside, read_bytes(beside)) if beside.is_file() else _written_types(cassis)
+    content = BytesIO(read_bytes(path))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # cassis only warns of offsets outside the text
@@ -142,18 +136,11 @@ def _read_types(path: Path, content: bytes) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of features defined twice alike
-            return _cassis(path).load_typesystem(BytesIO(content))
+            return library("cassis", path).load_typesystem(BytesIO(content))
     except CorpusError:
         raise
     except Exception as error:  # as above
         raise CorpusError(path, getattr(error, "lineno", None) or 0, "not a type system") from None
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CorpusError(path, 0, f"cannot be read ({type(error).__name__})") from None
 
 
 def _is_entity(fs: Any) -> bool:
@@ -191,8 +178,7 @@ def _annotation(fs: Any, name: str, length: int, path: Path) -> Annotation:
     is_ctakes = _CTAKES.fullmatch(fs.type.name)
     label, feature = (fs.type.name.rpartition(".")[2], "") if is_ctakes else _label(fs)
     return Annotation(
-        start=fragments[0][0],
-        end=max(end for _, end in fragments),
+        *envelope(fragments),
         label=label,
         fragments=fragments,
         attributes=dict(_assertions(fs) if is_ctakes else _attributes(fs, feature)),
@@ -240,7 +226,7 @@ def _is_feature(name: str) -> bool:
     return bool(_NAME.fullmatch(name)) and name not in _RESERVED and not keyword.iskeyword(name)
 
 
-def _written_types(cassis: ModuleType, attributes: Iterable[str] = ()) -> Any:
+def _written_types(cassis: Any, attributes: Iterable[str] = ()) -> Any:
     types = cassis.TypeSystem()
     annotation, string = "uima.tcas.Annotation", "uima.cas.String"
     entity = types.create_type(_ENTITY, annotation)
@@ -254,7 +240,7 @@ def _written_types(cassis: ModuleType, attributes: Iterable[str] = ()) -> Any:
     return types
 
 
-def _cas(cassis: ModuleType, types: Any, document: Document) -> Any:
+def _cas(cassis: Any, types: Any, document: Document) -> Any:
     cas = cassis.Cas(types)
     cas.sofa_string = _spaced(document.text)
     cas.sofa_mime = "text/plain"
