@@ -3,11 +3,12 @@
 The columns of ``resources/en/context.tsv``, and of a user's own table:
 
 - ``id``; ``axis``: one or several of the flags joined by ``+``, or ``experiencer``; for a termination the axes it ends;
-- ``value``: the sub-value shown in ``cues`` (``past``, ``planned``, …), or the experiencer;
+- ``value``: the sub-value shown in ``cues`` (``past``, ``planned``, …), or the experiencer; ``no`` clears a flag that
+  the section would set;
 - ``direction``: ``before`` (the cue stands before the entity), ``after``, ``answer`` (after it and last in its clause:
-  "fever: no,"), ``both``, ``attached`` (a sign written onto the entity), ``self`` (the entity's own words), ``pseudo``
-  (looks like a cue and is none), ``termination`` (ends the scopes of its axes), ``set`` (no rule: a list of words that
-  cues name as ``@id``);
+  "fever: no,"), ``both``, ``beside`` (both, but not along a list: "cyst versus abscess"), ``attached`` (a sign written
+  onto the entity), ``self`` (the entity's own words), ``pseudo`` (looks like a cue of its axes and is none),
+  ``termination`` (ends the scopes of its axes), ``set`` (no rule: a list of words that cues name as ``@id``);
 - ``scope``: most tokens between cue and entity, empty for the whole sentence; ``stops``: tokens that end the scope;
 - ``labels``: the labels it may touch, empty for all but ANATOMY;
 - ``cues``: wordings separated by ``|``; ``{a,b}`` and ``@set`` stand for each of several words.
@@ -23,7 +24,7 @@ from typing import NamedTuple
 from clinspan import schema
 
 COLUMNS = ("id", "axis", "value", "direction", "scope", "stops", "labels", "cues")
-DIRECTIONS = ("before", "after", "answer", "both", "attached", "self", "pseudo", "termination")
+DIRECTIONS = ("before", "after", "answer", "both", "beside", "attached", "self", "pseudo", "termination")
 AXES = (*schema.FLAGS, "experiencer")
 #: Labels that no rule touches unless it names them, and the others.
 NOT_JUDGED = frozenset(["ANATOMY"])
@@ -68,10 +69,14 @@ def read_rules(rows: Iterable[dict[str, str]]) -> list[Rule]:
             written = tuple(w for cue in cues for w in _write_out(cue, sets))
         except KeyError as error:
             raise ValueError(f"rule {row['id']}: no set {error}") from None
-        if axes == ("all",):
+        if axes == ("all",) or not axes:
             axes = AXES
         value = row["value"] or "true"
-        if "experiencer" in axes and row["direction"] != "termination" and value not in schema.EXPERIENCERS:
+        if (
+            "experiencer" in axes
+            and row["direction"] not in ("termination", "pseudo")
+            and value not in schema.EXPERIENCERS
+        ):
             raise ValueError(f"rule {row['id']}: value is not one of {', '.join(schema.EXPERIENCERS)}")
         if row["scope"] and not row["scope"].isdigit():
             raise ValueError(f"rule {row['id']}: scope is not a number of tokens")

@@ -29,8 +29,8 @@ from clinspan.components.tokenizer import sentence_starts, token_table
 from clinspan.matching import Matcher, TermIndex
 from clinspan.rules import JUDGED, NOT_JUDGED, Rule, read_rules
 
-_FORWARDS = ("before", "both")
-_BACKWARDS = ("after", "answer", "both")
+_FORWARDS = ("before", "both", "beside")
+_BACKWARDS = ("after", "answer", "both", "beside")
 _BULLETS = frozenset(["-", "*", "\u2022", "\u00b7", "\u2013", "+"])
 
 
@@ -64,7 +64,8 @@ _DONE_HERE = frozenset(["procedures", "technique", "anesthesia"])
 class _Effect(NamedTuple):
     """What a cue's rules do, worked out once: the axes they end, and those they begin a scope on."""
 
-    direction: str  # of the first rule
+    direction: str  # of the first rule, but "pseudo" where one is
+    axes: frozenset[str]  # of all rules; of a pseudo-cue those that it is none of
     opens: bool  # whether it begins a scope
     ends: tuple[str, ...]
     before: tuple[tuple[str, tuple[Rule, ...]], ...]
@@ -147,7 +148,7 @@ class Context:
             cues: list[list[Any]] = []
             group = section[0] if section else None
             for axis, value, rule_id, first, last in found:
-                if value == "patient" or (value == "stopped" and group in _DONE_HERE):
+                if value in ("patient", "no") or (value == "stopped" and group in _DONE_HERE):
                     continue
                 values[axis] = value if axis == "experiencer" else True
                 cues.append([axis, value, rule_id, offsets[first], offsets[last - 1] + len(words[last - 1])])
@@ -206,6 +207,7 @@ class Context:
             cues = self._cues(words, begin, end, [entities[k] for k in mine], carried=bool(carried))
             if not carried and not cues:
                 continue
+            cues = _sided(words, cues, [entities[k] for k in mine])
             active = self._sweep(words, cues, mine, entities, out, carried)
             if mine:
                 self._sweep_back(words, cues, mine, entities, out)
@@ -225,8 +227,8 @@ class Context:
     ) -> list[_Cue]:
         """The cues of the sentence ``[begin, end)``, in order, none overlapping another or an entity's beginning.
 
-        A pseudo-cue rules out the cues it overlaps that are not longer ("there is [no change in]"). Cues that only end
-        scopes are left out where none can be open.
+        A pseudo-cue rules out the cues of its axes that end within it ("there is [no change in]", "[mother denies] any
+        history of"). Cues that only end scopes are left out where none can be open.
         """
         taken = {token - begin for first, past, _ in entities for token in range(first, past)}
         matches = [
@@ -236,22 +238,21 @@ class Context:
         ]
         if not carried and not any(effect.opens for _, _, effect in matches):
             return []
-        pseudo: dict[int, tuple[int, int]] = {}  # by token: the longest pseudo-cue over it
+        pseudo: dict[int, frozenset[str]] = {}  # by token: the axes that no cue ending there is of
         for start, stop, effect in matches:
             if effect.direction == "pseudo":
                 for token in range(start, stop):
-                    known = pseudo.get(token)
-                    if known is None or stop - start > known[1] - known[0]:
-                        pseudo[token] = (start, stop)
+                    pseudo[token] = pseudo.get(token, effect.axes) | effect.axes
         found: list[_Cue] = []
         last = 0
         for start, stop, effect in matches:
             if start < last:
                 continue
-            if pseudo and effect.direction != "pseudo":
-                over = pseudo.get(start) or pseudo.get(stop - 1)
-                if over and over[1] - over[0] >= stop - start:
+            if effect.direction == "pseudo":
+                if not effect.opens:
                     continue
+            elif stop - 1 in pseudo and effect.axes <= pseudo[stop - 1]:
+                continue
             if effect.direction == "answer" and not _closes(words, stop):
                 continue
             found.append(_Cue(start, stop, effect))
@@ -268,7 +269,11 @@ class Context:
                     for axis in rule.axes:
                         begins[side].setdefault(axis, []).append(rule)
         before, after = (tuple((axis, tuple(rules)) for axis, rules in side.items()) for side in begins)
-        effect = self._effects[ids] = _Effect(rules[0].direction, bool(before or after), tuple(ends), before, after)
+        axes = frozenset(axis for rule in rules for axis in rule.axes)
+        direction = "pseudo" if any(rule.direction == "pseudo" for rule in rules) else rules[0].direction
+        effect = self._effects[ids] = _Effect(
+            direction, axes, bool(before or after), tuple(ends), before, after
+        )
         return effect
 
     def _attached_to(self, words: Sequence[str], offsets: Sequence[int], start: int) -> Rule | None:
@@ -307,22 +312,31 @@ class Context:
             while c < len(cues) and cues[c].end <= start:
                 _step(words, active, cues[c], cues[c].effect.before, forwards=True)
                 c += 1
-            if label in NOT_JUDGED:
+            if label in NOT_JUDGED or not active:
                 continue
-            for axis, held in active.items():
+            for axis, held in list(active.items()):
                 if any(j.axis == axis for j in out[k]):
                     continue
                 cue, rules = held
+                before = listed.get(axis)
+                if before and before[0] is not cue:
+                    before = None
+                joined = before is not None and _joined(words, before[2], start)
+                if axis in _CLAUSAL and before and _begins_clause(words, before[2], start, end):
+                    del active[axis]
+                    continue
                 if axis == "negated":
                     if label == "MEASUREMENT" and _has_result(words, end):
                         continue
-                    before = listed.get(axis)
-                    if before and before[0] is cue and words[start].lower() in _AFFIRMING:
-                        continue
-                    if before and before[0] is cue and before[1] != label and not _joined(words, before[2], start):
+                    if before and (words[start].lower() in _AFFIRMING or (before[1] != label and not joined)):
                         continue
                 for rule in rules:
-                    if label in rule.labels and (carried.get(axis) is held or _in_scope(words, cue.end, start, rule)):
+                    # an item of the list whose item before the cue reached is reached too
+                    if label in rule.labels and (
+                        carried.get(axis) is held
+                        or (joined and before and before[1] == label)
+                        or _in_scope(words, cue.end, start, rule)
+                    ):
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
                         listed[axis] = (cue, label, end)
                         break
@@ -360,7 +374,9 @@ class Context:
                     continue
                 for rule in rules:
                     # an item of the list whose next item the cue reached is reached too
-                    if label in rule.labels and (again or _in_scope(words, end, cue.start, rule)):
+                    if label in rule.labels and (
+                        (again and rule.direction != "beside") or _in_scope(words, end, cue.start, rule)
+                    ):
                         flagged[axis] = (cue, start)
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
                         break
@@ -395,6 +411,46 @@ class Context:
 _OWN_FILE = "rules.jsonl"
 
 
+def _sided(words: Sequence[str], cues: list[_Cue], entities: Sequence[tuple[int, int, str]]) -> list[_Cue]:
+    """The cues, those of negation that may stand on either side of an entity taken for one side.
+
+    "less likely pneumonia" says nothing of what comes before it. Between two entities ("fever neg cough pos") the side
+    is that of the first such cue of the sentence.
+    """
+    if not any("negated" in cue.effect.axes and cue.effect.before and cue.effect.after for cue in cues):
+        return cues
+    starts = {start for start, _, _ in entities}
+    ends = {end for _, end, _ in entities}
+    first = min(starts, default=0)
+    prefixed = any(cue.end <= first and cue.effect.before and cue.effect.after for cue in cues)
+    out = []
+    for cue in cues:
+        effect = cue.effect
+        if "negated" in effect.axes and effect.before and effect.after:
+            ahead = _next_ink(words, cue.end) in starts
+            behind = _last_ink(words, cue.start) in ends
+            if ahead and (not behind or prefixed):
+                effect = effect._replace(after=())
+            elif behind and ahead:
+                effect = effect._replace(before=())
+        out.append(cue._replace(effect=effect))
+    return out
+
+
+def _next_ink(words: Sequence[str], place: int) -> int:
+    """The first token from ``place`` on that is not white space."""
+    while place < len(words) and words[place].isspace():
+        place += 1
+    return place
+
+
+def _last_ink(words: Sequence[str], place: int) -> int:
+    """One past the last token before ``place`` that is not white space."""
+    while place and words[place - 1].isspace():
+        place -= 1
+    return place
+
+
 def _step(
     words: Sequence[str],
     active: dict[str, _Active],
@@ -411,12 +467,17 @@ def _step(
             if held and not (forwards and held.cue.end == cue.start and words[cue.start] in (":", "-")):
                 del active[axis]
     for axis, rules in begins:
+        if axis == "negated" and forwards and active:
+            held = active.get("uncertain")
+            if held and held.cue.end < cue.start and "uncertain" not in cue.effect.axes:
+                del active["uncertain"]  # "suggestive of demyelination without mass effect"
         active[axis] = _Active(cue, rules)
 
 
 def _in_scope(words: Sequence[str], low: int, high: int, rule: Rule) -> bool:
     """Whether the tokens ``[low, high)`` between cue and entity leave the entity in the rule's scope."""
-    if rule.scope and high - low > rule.scope:
+    distance = high - low
+    if rule.scope and distance > rule.scope and distance - sum(map(str.isspace, words[low:high])) > rule.scope:
         return False
     if rule.stops:
         for word in words[low:high]:
@@ -433,16 +494,48 @@ _RESULTS = frozenset(
 )
 
 
+#: Axes whose scope a new clause ends: "no fever, the rash is gone".
+_CLAUSAL = frozenset(["negated", "allergy", "uncertain"])
+_VERBS = frozenset("is are was were has have had began started worsened improved remains since".split())
+#: Verbs that say of a whole list that it was looked for: "no murmurs, rubs, gallops were heard".
+_LOOKED_FOR = frozenset(
+    """
+    heard noted seen appreciated present identified reported found observed detected demonstrated evident elicited
+    palpated felt visualized visualised auscultated described mentioned been
+    """.split()
+)
+
+
+def _begins_clause(words: Sequence[str], low: int, start: int, end: int) -> bool:
+    """Whether an entity after another one of a list is the subject of a clause of its own.
+
+    "no fever or vomiting, abdominal pain is worse", "no hydronephrosis and the cyst is stable"; not "no fever, rash or
+    pain is noted".
+    """
+    between = [word.lower() for word in words[low:start] if not word.isspace()]
+    if not between or "or" in between or "nor" in between or not {",", "and", ";"}.intersection(between):
+        return False
+    place = _next_ink(words, end)
+    if place >= len(words) or words[place].lower() not in _VERBS:
+        return False
+    after = [word.lower() for word in words[place + 1 : place + 5]]
+    return not _LOOKED_FOR.intersection(after)
+
+
 def _joined(words: Sequence[str], low: int, high: int) -> bool:
     """Whether nothing but separators stands between two entities: they are items of one list."""
     return all(word.lower() in _SEPARATORS or word.isspace() for word in words[low:high])
 
 
+#: "No lactate was drawn": what follows a measurement that was not done.
+_DONE = frozenset("drawn obtained done performed sent taken ordered checked given available needed indicated".split())
+
+
 def _has_result(words: Sequence[str], end: int) -> bool:
     """Whether a value or a result follows a measurement: it was done."""
-    for word in words[end : end + 3]:
+    for place, word in enumerate(words[end : end + 3], end):
         if word[:1].isdigit() or word.lower() in _RESULTS:
-            return True
+            return word.lower() not in ("was", "were", "is") or not _DONE.intersection(words[place + 1 : place + 3])
         if word not in (":", "=", "of", "<", ">", "(") and not word.isspace():
             return False
     return False
@@ -453,7 +546,7 @@ def _closes(words: Sequence[str], end: int) -> bool:
     if end >= len(words):
         return True
     word = words[end]
-    return word in (",", ";", ".", ")", "]", "|", "/") or ("\n" in word)
+    return word in (",", ";", ".", ")", "]", "|", "/") or "\n" in word or (word.isspace() and len(word) > 1)
 
 
 def _known(label: str) -> str:
