@@ -5,10 +5,10 @@
 
 Each judges the gold spans of the same texts with its default rules, a peer the envelope of a discontinuous one.
 medspaCy brings its tokenizer and PyRuSH; negspaCy and umlsmatch get spaCy's sentencizer, so umlsmatch has no parse.
-F1 with its interval, and for a peer its difference from ours with the p-value; nothing where it does not know an axis.
-Spans that a peer does not judge stand for the default. A peer whose environment or run fails is left out. Speed is CPU
-time of judging, without loading, over that of the blank English tokenizer on the same texts in the same process, and of
-a note of 80,000 characters over one of 20,000: medians of alternating repeats, with the least and the greatest.
+F1 with its interval, and a peer's difference from ours with the p-value; nothing for an axis that it does not know. A
+span that a peer does not judge counts as of default values; a peer that cannot be installed or run is left out. Speed
+is CPU time of judging, without loading, over that of the blank English tokenizer on the same texts in the same process,
+and of a note of 80,000 characters over one of 20,000: medians of alternating repeats (least to greatest).
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import cycle
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import clinspan
@@ -38,22 +37,19 @@ PEERS = {"medspacy": "medspacy", "negspacy": "negspacy", "umlsmatch": "umlsmatch
 AXES = ("negated", "uncertain", "hypothetical", "historical", "experiencer")
 
 
-def long_note(documents: Sequence[Document], length: int) -> Document:
+def long_note(documents: list[Document], length: int) -> Document:
     """Texts one after the other, from the first again after the last, cut to a length, with their spans."""
     text, spans = "", []
-    for document in cycle(documents):
-        for a in document.annotations:
-            fragments = tuple((start + len(text), end + len(text)) for start, end in a.fragments)
-            spans.append(replace(a, start=fragments[0][0], end=a.end + len(text), fragments=fragments, id=""))
-        text += document.text + "\n\n"
-        if len(text) >= length:
-            break
-    return Document(str(length), text[:length], tuple(a for a in spans if a.end <= length))
+    for d in documents * (1 + length // sum(len(d.text) + 2 for d in documents)):
+        moved = [(a, a.start + len(text), a.end + len(text)) for a in d.annotations]
+        spans += [replace(a, start=i, end=j, fragments=((i, j),), id="") for a, i, j in moved if j <= length]
+        text += d.text + "\n\n"
+    return Document(str(length), text[:length], tuple(spans))
 
 
 def python_of(peer: str, folder: Path) -> str:
     """The peer's Python; its environment is made where it is not there yet."""
-    python = str(folder / peer / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    python = str(folder.absolute() / peer / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
     known = [python, "-c", f"from importlib.metadata import version; version({peer!r})"]
     if not Path(python).exists() or subprocess.run(known, capture_output=True).returncode:
         install = [python, "-m", "pip", "install", "--quiet", PEERS[peer]]
@@ -62,31 +58,29 @@ def python_of(peer: str, folder: Path) -> str:
     return python
 
 
-def of_peer(peer: str, documents: Sequence[Document], notes: Sequence[Document], options: Any) -> tuple[Predictions, Any]:
+def ask(python: str, peer: str, documents: list[Document], notes: list[Document], n: int) -> tuple[Predictions, Any]:
     """What a peer says of the documents' spans, and its times."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        jsonl.write(documents, folder / "documents.jsonl")
-        jsonl.write(notes, folder / "long.jsonl")
-        script = str(Path(__file__).with_name("assertion_peers.py"))
-        command = [python_of(peer, options.environments.absolute()), script, peer, name, str(options.repeats)]
+    with tempfile.TemporaryDirectory() as folder:
+        jsonl.write(documents, Path(folder, "documents.jsonl"))
+        jsonl.write(notes, Path(folder, "long.jsonl"))
+        command = [python, str(Path(__file__).with_name("assertion_peers.py")), peer, folder, str(n)]
         subprocess.run(command, check=True, capture_output=True, text=True)
-        row = json.loads((folder / "run.json").read_text())
-        return replace(read_predictions(folder / "predictions.jsonl", format_name="jsonl"), name=row["name"]), row
+        row = json.loads(Path(folder, "run.json").read_text())
+        found = read_predictions(Path(folder, "predictions.jsonl"), format_name="jsonl")
+        return replace(found, name=row["name"], axes=tuple(row["axes"])), row
 
 
-def cells(gold: Gold, ours: Predictions, system: Predictions, draws: int) -> dict[tuple[str, str], str]:
-    """F1 of a system by axis and value, for what gold has at least ten of."""
-    report = run(gold, system, against=None if system is ours else ours, given=True, draws=draws)[0]
-    axes = report["scores"]["assertion"]["axes"]
+def cells(gold: Gold, ours: Predictions, system: Predictions, draws: int) -> dict[str, str]:
+    """F1 of a system by axis, or value of one, for what gold has at least ten of."""
+    report = run(gold, system, against=ours, given=True, draws=draws)[0]
     out = {}
-    for axis, value in ((axis, value) for axis in AXES for value in axes.get(axis, ())):
-        if value in ("patient", "micro", "macro") or axes[axis][value]["gold"] < 10:
-            continue
-        out[axis, value] = to_text(axes[axis][value]["f1"])
-        if system is not ours and (d := report["against"]["differences"]["assertion"][axis][value]["f1"])["p"] is not None:
-            p = f"{d['p']:.4f}" if d["p"] >= 0.0001 else "< 0.0001"
-            out[axis, value] += f"; {to_text({**d, 'low': None}, signed=True)}, p {p}"
+    for axis in AXES:
+        for value, row in report["scores"]["assertion"]["axes"].get(axis, {}).items():
+            if value not in ("patient", "micro", "macro") and row["gold"] >= 10:
+                less = report["against"]["differences"]["assertion"][axis][value]["f1"]
+                tested = system is not ours and less["p"] is not None
+                text = f"; {to_text({**less, 'low': None}, signed=True)}, p {less['p']:.4f}" if tested else ""
+                out[axis if value == "true" else f"{axis} {value}"] = to_text(row["f1"]) + text
     return out
 
 
@@ -114,28 +108,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         spans = [tuple(replace(a, attributes={}, concepts=()) for a in d.annotations) for d in gold.documents]
         documents = [Document(d.doc_id, d.text, own) for d, own in zip(gold.documents, spans)]
         notes = [long_note(documents, length) for length in (20_000, 80_000)]
-        ours = judge(nlp, documents)
-        column = {}
-        for system in names:
+        ours, texts = judge(nlp, documents), [d.text for d in documents]
+        systems = {"clinspan": (ours, measure(lambda d: judge(nlp, d), documents, notes, texts, options.repeats))}
+        for peer in list(names)[1:]:
             try:
-                if system == "clinspan":
-                    found, texts = ours, [d.text for d in documents]
-                    times = measure(lambda some: judge(nlp, some), documents, notes, texts, options.repeats)
-                else:
-                    found, times = of_peer(system, documents, notes, options)
-                    names[system] = found.name
+                systems[peer] = ask(python_of(peer, options.environments), peer, documents, notes, options.repeats)
+                names[peer] = systems[peer][0].name
             except (OSError, subprocess.CalledProcessError) as error:
                 reason = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
-                print(f"{system} is left out on {gold.name}: {reason}", file=sys.stderr)
-                continue
-            column[system] = cells(gold, ours, found, options.draws)
-            both = (times["ratio"], times["growth"])
-            spread = (f"{statistics.median(r):.2f} ({min(r):.2f}-{max(r):.2f})" for r in both)
-            skipped = sum(not a.attributes for d in found.documents for a in d.annotations)
-            speed.append([f"{spec.name} {split}", names[system], *spread, f"{skipped:,}"])
-        for axis, value in column["clinspan"]:
-            name = axis if value == "true" else f"{axis} {value}"
-            rows.append([f"{spec.name} {split}", name, *(column.get(s, {}).get((axis, value), "") for s in names)])
+                print(f"{peer} is left out on {spec.name}: {reason}", file=sys.stderr)
+        column = {name: cells(gold, ours, found, options.draws) for name, (found, _) in systems.items()}
+        for axis in column["clinspan"]:
+            rows.append([f"{spec.name} {split}", axis, *(column.get(name, {}).get(axis, "") for name in names)])
+        for name, (_, times) in systems.items():
+            spread = [f"{median(r):.2f} ({min(r):.2f}-{max(r):.2f})" for r in (times["ratio"], times["growth"])]
+            speed.append([f"{spec.name} {split}", names[name], *spread, str(times.get("skipped", 0))])
     print(*table(("corpus", "axis", *names.values()), rows), sep="\n")
     print(*table(("corpus", "system", "judging / tokenizer", "80k / 20k", "spans not judged"), speed), sep="\n")
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import clinspan
-from clinspan.corpora import CorpusError, Gold, gold_of, load_spec
+from clinspan.corpora import CorpusError, Gold, data_folder, gold_of, load_spec
 from clinspan.evaluate import run
 from clinspan.predictions import Finder, judge, predict
 from clinspan.report import to_text
 
 ENTITIES = ("maccrobat", "chia", "bc5cdr", "ncbi_disease", "phee", "neurotrialner", "demo")
-LAYERS = ("med1250", "aci_bench")
+LAYERS = ("med1250", "aci_bench", "mts_dialog")
 ASSERTION = ("negex", "maccrobat", "demo")
 
 
@@ -25,9 +25,10 @@ def gold_of_dev(name: str) -> Gold | None:
     """The development part, or the only one; ``None`` where the data is not there."""
     spec = load_spec(name)
     try:
-        return gold_of(spec, split="dev" if "dev" in spec.splits else next(iter(spec.splits)))
+        data_folder(spec)
     except CorpusError:
         return None
+    return gold_of(spec, split="dev" if "dev" in spec.splits else next(iter(spec.splits)))
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -64,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("corpora", nargs="*", help="all when left out")
     parser.add_argument("--draws", type=int, default=1000)
     options = parser.parse_args(arguments)
+    if unknown := set(options.corpora) - {*ENTITIES, *LAYERS, *ASSERTION}:
+        parser.error(f"no table has {', '.join(sorted(unknown))}")
     nlp = clinspan.load()
 
     def corpora(names: Sequence[str]) -> Iterator[Gold]:

@@ -70,12 +70,12 @@ def test_sample_and_precision(notes: Path, tmp_path: Path) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    result = precision(tmp_path / "filled.csv")[("all",)]
+    result = precision(tmp_path / "filled.csv")[()]
     assert (result.judged, result.right) == (3, 2)
-    assert result.low == pytest.approx(0.2077, abs=1e-3) and result.high == pytest.approx(0.9385, abs=1e-3)
+    assert result.low < result.precision < result.high
     for command in ("sample", "evaluate"):
         code, out, _ = run(command, "--verdicts", tmp_path / "filled.csv")
-        assert code == 0 and "0.667" in out
+        assert code == 0 and "2 of     3  0.800" in out
     (tmp_path / "wrong.csv").write_text("label,verdict\nDRUG,perhaps\n")
     assert run("sample", "--verdicts", tmp_path / "wrong.csv")[0] == 2
 
@@ -129,6 +129,26 @@ def test_evaluate_predictions(corpus: Path, predictions: Path, tmp_path: Path) -
     assert found == [("missed", "asthma", ""), ("label", "Aspirin", "Aspirin"), ("spurious", "", "chest pain")]
     code, out, err = run(*arguments, "--quiet")
     assert (code, out, err) == (0, "", "")
+    code, _, err = run(*arguments, "-o", tmp_path / "scores")
+    assert code == 2 and "--overwrite" in err
+    assert run(*arguments, "-o", tmp_path / "scores", "--overwrite", "-q") == (0, "", "")
+    code, _, err = run(*arguments, "--terms", "mine.csv")
+    assert code == 2 and "are for pipelines" in err
+
+
+def test_evaluate_names_what_was_added(tmp_path: Path) -> None:
+    terms = written(tmp_path, "mine.csv", "term,label\nzzz,DRUG\n")
+    code, out, _ = run("evaluate", "demo", "--draws", 0, "--terms", terms, "--exclude", "abbreviations")
+    assert code == 0 and "without abbreviations, with mine.csv on demo all" in out.splitlines()[0]
+
+
+def test_evaluate_names_attributes_it_does_not_know(tmp_path: Path) -> None:
+    gold = marks(("fever", "CONDITION", {"Certainty": "low"}))
+    brat.write([Document("a", TEXT, gold)], tmp_path / "gold")
+    code, _, err = run("evaluate", tmp_path / "gold", "--corpus-format", "brat", "--draws", 0)
+    assert code == 0 and "no axes: Certainty" in err
+    code, _, err = run("evaluate", tmp_path / "gold", "--corpus-format", "brat", "--gold-entities")
+    assert code == 2 and "says nothing of its spans" in err
 
 
 def test_evaluate_against(corpus: Path, predictions: Path) -> None:
@@ -137,7 +157,7 @@ def test_evaluate_against(corpus: Path, predictions: Path) -> None:
         *("--against", predictions, "--labels", "CONDITION"),
     )
     assert code == 0 and f"less {predictions}\n" in out and "DRUG" not in out
-    assert "+.400 [" in next(line for line in out.splitlines() if line.startswith("strict CONDITION"))
+    assert "+.400" in next(line for line in out.splitlines() if line.startswith("strict CONDITION"))
 
 
 def test_evaluate_agreement_of_two_annotators(corpus: Path, tmp_path: Path) -> None:
@@ -158,8 +178,12 @@ def test_evaluate_a_pipeline_with_its_own_labels(corpus: Path, tmp_path: Path) -
     code, out, _ = run(*arguments, "--label-map", "DISEASE=CONDITION")
     assert code == 0
     assert list(first_numbers(out, "CONDITION"))[-2:] == [pytest.approx(2 / 3, abs=1e-3)] * 2
-    assert "negated" not in out  # nothing in it says so
+    assert "says nothing of them: negated" in out
     assert run(*arguments, "--label-map", "DISEASE")[0] == 2
+    code, _, err = run(*arguments)
+    assert code == 0 and "--label-map maps those predicted: DISEASE" in err
+    code, out, _ = run(*arguments, "--corpus-map", "CONDITION=DISEASE")
+    assert code == 0 and list(first_numbers(out, "DISEASE"))[-1] == pytest.approx(2 / 3, abs=1e-3)
     code, _, err = run(*arguments, "--spans", "sc")
     assert code == 2 and "'sc'" in err
 
@@ -182,6 +206,12 @@ def test_evaluate_takes_gold_spans_where_no_label_is_marked(tmp_path: Path) -> N
         (["demo", "--pipeline", "no_such_pipeline"], "no_such_pipeline"),
         (["primock57", "--data", "."], "no file matches"),
         (["demo", "--corpus-format", "word"], "not a format"),
+        (["demo", "--verdicts", "x.csv"], "not both"),
+        (["demo", "--corpus-map", "A=B"], "--corpus-map"),
+        (["demo", "--corpus-format", "brat", "--split", "dev"], "--split"),
+        (["demo", "--gold-entities", "--spans", "sc"], "--spans"),
+        (["demo", "--attribute", "negex"], "THEIRS=OURS"),
+        (["med1250", "--gold-entities", "--data", "."], "no file matches"),
     ],
 )
 def test_evaluate_refuses(arguments: list[str], message: str) -> None:

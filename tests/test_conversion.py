@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +21,10 @@ from clinspan.corpora import (
     read_files,
     write_losses,
 )
-from clinspan.corpora.formats import module_of
-from corpus_files import PLAIN, RICH
+from clinspan.corpora.formats import WRITABLE, module_of
+from corpus_files import PLAIN, RICH, written
 
 T1, T2, T3, T4, T5 = RICH.annotations
-WRITTEN = [name for name, known in FORMATS.items() if known.writes]
 
 
 def spans(*mentions: tuple[int, int, str, str]) -> tuple[Annotation, ...]:
@@ -59,7 +59,11 @@ def changed(**values: object) -> Document:
             [("fragments", "T2", "16 40 -> 16 40")],
         ),
         (replace(RICH, relations=()), [("relation", "T2 T3", "located")]),
-        (replace(RICH, relations=(("of", "T2", "T3"), ("located", "T3", "T2"))), [("relation", "T2 T3", "located")]),
+        (
+            replace(RICH, relations=(("of", "T2", "T3"), ("located", "T3", "T2"))),
+            [("relation", "T2 T3", "located"), ("added", "T2 T3", "of"), ("added", "T3 T2", "located")],
+        ),
+        (replace(RICH, relations=RICH.relations * 3), [("added", "T2 T3", "located")] * 2),
         (
             replace(RICH, annotations=(T1, T3, T4, T5), relations=()),
             [("annotation", "T2", "CONDITION 16 40"), ("relation", "T2 T3", "located")],
@@ -128,12 +132,25 @@ def test_compare_without_white_space(text: str, span: tuple[int, int], losses: l
 def test_relations_follow_new_ids() -> None:
     mentions = [(0, 1, "X", "a"), (2, 3, "X", "b")]
     before = Document("d", "a b", spans(*mentions), (("r", "a", "b"), ("r", "a", "b"), ("CID", "D1", "D2")))
-    after = Document("d", "a b", spans((0, 1, "X", "b"), (2, 3, "X", "a")), (("r", "b", "a"), ("CID", "D1", "D2")))
+    relations = (("r", "b", "a"), ("CID", "D1", "D2"), ("r", "a", "b"))
+    after = Document("d", "a b", spans((0, 1, "X", "b"), (2, 3, "X", "a")), relations)
     assert [(loss.what, loss.annotation) for loss in compare(before, after)] == [
         ("id", "a"),
         ("id", "b"),
         ("relation", "a b"),
+        ("added", "a b"),
     ]
+
+
+def test_compare_finds_many_mentions_without_a_search_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Document("d", "x" * 900, spans(*((i, i + 2, "X", f"T{i}") for i in range(0, 900, 3))))
+    wider = spans(*((i, i + 3, "X", f"E{i}") for i in range(0, 900, 3)))
+    compared: list[object] = []
+    monkeypatch.setattr(Annotation, "__eq__", lambda one, other: compared.append(other) or one is other)
+    losses = compare(before, replace(before, annotations=wider[::-1]))
+    assert Counter(loss.what for loss in losses) == {"span": 300, "id": 300}
+    assert all(loss.detail == f"E{loss.annotation[1:]}" for loss in losses if loss.what == "id")
+    assert not compared
 
 
 def test_convert_without_loss(tmp_path: Path) -> None:
@@ -179,6 +196,113 @@ def test_convert_leaves_out_what_cannot_be_written(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "documents", "losses"),
+    [
+        ("brat", [Document("a/b", "fever")], [Loss("a/b", "document", detail="its id is not a file name")]),
+        ("brat", [], []),
+        ("conll", [], []),
+    ],
+)
+def test_convert_of_nothing_writes_nothing(
+    tmp_path: Path, name: str, documents: list[Document], losses: list[Loss]
+) -> None:
+    jsonl.write(documents, tmp_path / "in.jsonl")
+    found = convert(tmp_path / "in.jsonl", tmp_path / "new" / "out", source_format="jsonl", target_format=name)
+    assert found == (0, losses)
+    assert [file.name for file in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "occupied", "reason"),
+    [
+        ("brat", "out/.hidden", "the folder is not empty"),
+        ("brat", "out", "a file; the format is written to a folder"),
+        ("conll", "out/any", "a folder; the format is written to a file"),
+    ],
+)
+def test_convert_looks_at_the_target_first(tmp_path: Path, name: str, occupied: str, reason: str) -> None:
+    file = written(tmp_path, occupied, "mine")
+    before = list(tmp_path.rglob("*"))
+    with pytest.raises(CorpusError) as caught:
+        convert(tmp_path / "there is none", tmp_path / "out", source_format="jsonl", target_format=name)
+    assert (caught.value.file, caught.value.reason) == (tmp_path / "out", reason)
+    assert file.read_text() == "mine" and list(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["brat", "jsonl"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_convert_replaces(tmp_path: Path, name: str, linked: bool) -> None:
+    """An empty folder, or a file, itself or by a link; nothing else is left there."""
+    jsonl.write([PLAIN], tmp_path / "in.jsonl")
+    there = tmp_path / "out"
+    if FORMATS[name].folder:
+        there.mkdir()
+    else:
+        there.write_text("mine")
+    target = tmp_path / "link" if linked else there
+    if linked:
+        target.symlink_to(there)
+    before = sorted(tmp_path.iterdir())
+    assert convert(tmp_path / "in.jsonl", target, source_format="jsonl", target_format=name) == (1, [])
+    assert list(read_files(there, name)) == [PLAIN]
+    assert sorted(tmp_path.iterdir()) == before and target.is_symlink() == linked
+
+
+def test_convert_in_place(tmp_path: Path) -> None:
+    path = written(tmp_path, "in.jsonl", '{"id": "d", "text": "No fever", "spans": [[3, 8, "X"]]}\n')
+    assert convert(path, path, source_format="jsonl", target_format="jsonl") == (1, [])
+    assert '"doc_id": "d"' in path.read_text()
+
+
+def test_convert_to_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jsonl.write([PLAIN], tmp_path / "in.jsonl")
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    assert convert(tmp_path / "in.jsonl", ".", source_format="jsonl", target_format="brat") == (1, [])
+    assert list(read_files(tmp_path / "out", "brat")) == [PLAIN]
+
+
+@pytest.mark.parametrize("name", ["brat", "conll"])
+@pytest.mark.parametrize("fails", ["write", "read"])
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt(), CorpusError("n.ann", 3, "bad")])
+def test_convert_that_fails_leaves_the_target_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, fails: str, error: BaseException
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    jsonl.write([PLAIN], tmp_path / "in.jsonl")
+    target = tmp_path / "out"
+    if not FORMATS[name].folder:
+        target.write_text("mine")
+    before = list(tmp_path.rglob("*"))
+    monkeypatch.setattr(module_of(name), fails, fail)
+    with pytest.raises(type(error)) as caught:
+        convert(tmp_path / "in.jsonl", target, source_format="jsonl", target_format=name)
+    assert str(caught.value) == str(error)
+    assert list(tmp_path.rglob("*")) == before
+    assert not target.exists() or target.read_text() == "mine"
+
+
+@pytest.mark.parametrize(("name", "file"), [("brat", "note-2.ann"), ("conll", "")])
+def test_convert_names_the_target_in_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, file: str
+) -> None:
+    def fail(path: Path) -> None:
+        raise CorpusError(path, 2, "bad")
+
+    jsonl.write([PLAIN], tmp_path / "in.jsonl")
+    monkeypatch.setattr(module_of(name), "read", fail)
+    with pytest.raises(CorpusError) as caught:
+        convert(tmp_path / "in.jsonl", tmp_path / "out", source_format="jsonl", target_format=name)
+    assert (caught.value.file, caught.value.line) == (tmp_path / "out" / file, 2)
+
+
+def test_writable() -> None:
+    assert {name for name in FORMATS if hasattr(module_of(name), "write")} == set(WRITABLE)
+
+
 @pytest.mark.parametrize(("source", "target"), [("jsonl", "phee"), ("jsonl", "word"), ("word", "jsonl")])
 def test_convert_refuses(tmp_path: Path, source: str, target: str) -> None:
     jsonl.write([PLAIN], tmp_path / "in.jsonl")
@@ -190,7 +314,7 @@ def test_convert_refuses(tmp_path: Path, source: str, target: str) -> None:
 ONE = Document("d", "No fever", spans((3, 8, "X", "T1")))
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("name", WRITABLE)
 @pytest.mark.parametrize(
     ("id_", "spoil"),
     [
@@ -213,7 +337,7 @@ def test_no_format_takes_a_broken_document(
     assert "fever" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [name for name in WRITTEN if name != "jsonl"])
+@pytest.mark.parametrize("name", [name for name in WRITABLE if name != "jsonl"])
 def test_predictions_without_their_text_are_for_json_lines(name: str) -> None:
     prediction = replace(ONE, text="")
     assert (module_of("jsonl").problem(prediction), bool(module_of(name).problem(prediction))) == ("", True)

@@ -7,8 +7,9 @@ import pytest
 
 from clinspan.corpora import AXES, Annotation, Document
 from clinspan.evaluate import Evaluation, compare, digest, run, score, summarize
+from clinspan.predictions import Predictions
 from clinspan.scoring import Counts
-from evaluations import GOLD, TEXT, A, C, D, doc, system
+from evaluations import GOLD, TEXT, A, C, D, doc, marks, system
 
 
 def one(gold: tuple, predicted: tuple, **options: object) -> Evaluation:
@@ -89,7 +90,8 @@ def test_assertion_is_scored_on_pairs_with_the_same_label() -> None:
     assert experiencer["family"] == Counts(0, 0, 1, 0)
     assert experiencer["patient"] == Counts(2, 2, 2, 3)
     assert evaluation.confusion["negated"] == {("true", "true"): 1, ("false", "true"): 1, ("false", "false"): 1}
-    assert evaluation.confusion["label"] == {(C, C): 3, (D, C): 1}
+    assert evaluation.labels_confused == {(C, C): 3, (D, C): 1}
+    assert evaluation.matched == {("a", 0), ("a", 1), ("a", 2)}
 
 
 def test_the_word_for_all_axes_is_scored_when_all_are_marked() -> None:
@@ -110,9 +112,9 @@ def test_given_spans() -> None:
     evaluation = score([gold], [predicted], labels=[C], axes=["negated"], given=True)
     assert (evaluation.entities, evaluation.judged) == ({}, 3)
     assert evaluation.assertion["negated"].scores() == {"true": Counts(1, 1, 1, 2)}
-    assert "label" not in evaluation.confusion
-    # predictions of fewer spans: what is not there is not judged
-    assert score([gold], [doc(("asthma", C))], labels=[C], axes=["negated"], given=True).judged == 1
+    assert not evaluation.labels_confused
+    with pytest.raises(ValueError, match=r"gold T1 .*no prediction of this span"):
+        score([gold], [doc(("asthma", C))], labels=[C], axes=["negated"], given=True)
 
 
 CODES = ("MESH:1", "MESH:2", "MESH:3", "MESH:4", "MESH:5", "MESH:6")
@@ -126,6 +128,7 @@ CODES = ("MESH:1", "MESH:2", "MESH:3", "MESH:4", "MESH:5", "MESH:6")
         (("MESH:5",), CODES, (0, 1)),
         (("MESH:6",), CODES, (0, 0)),
         (("MESH:1",), ("MESH:7",), (0, 0)),
+        (("D1",), ("D2",), (0, 0)),
     ],
 )
 def test_linking(gold: tuple, predicted: tuple, expected: tuple) -> None:
@@ -136,23 +139,45 @@ def test_linking(gold: tuple, predicted: tuple, expected: tuple) -> None:
     assert scores["accuracy@1"].gold == 1
 
 
-@pytest.mark.parametrize(("gold", "predicted"), [((), CODES), (CODES, ()), (("MESH:1",), ("DOID:1",))])
+@pytest.mark.parametrize(
+    ("gold", "predicted"), [((), CODES), (CODES, ()), (("MESH:1",), ("DOID:1",)), (("1",), ("DOID:1",))]
+)
 def test_linking_needs_codes_of_one_vocabulary(gold: tuple, predicted: tuple) -> None:
     assert one((("fever", C, {}, gold),), (("fever", C, {}, predicted),)).linking is None
 
 
+def far(text: str = "", surface: str = "", end: int = 5) -> Document:
+    return Document("a", text, (Annotation(0, end, C, ((0, end),), {}, (), "T7"),), surfaces=(surface,))
+
+
 @pytest.mark.parametrize(
-    "predicted",
+    ("predicted", "message"),
     [
-        [doc(), doc()],
-        [doc(doc_id="b")],
-        [Document("a", "another text")],
+        ([doc(), doc()], "comes twice"),
+        ([doc(doc_id="b")], "no predicted document is in gold"),
+        ([far("another text")], "document 'a': predictions are of another text"),
+        ([far(end=500)], "document 'a', prediction T7: offsets 0 500"),
+        ([far(surface="No f")], "document 'a', prediction T7: its text is not what stands at 0 5"),
     ],
 )
-def test_score_refuses(predicted: list[Document]) -> None:
-    with pytest.raises(ValueError) as caught:
+def test_score_refuses(predicted: list[Document], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
         score([doc()], predicted, labels=[C])
-    assert str(caught.value) != "another text"
+    assert "No f" not in str(caught.value) and "another text'" not in str(caught.value)
+
+
+def test_predictions_on_other_white_space_are_moved() -> None:
+    text = "Denies\r\n\tfever\r\nand left  knee pain."
+    gold = Document("a", text, (Annotation(9, 14, C, ((9, 14),), {}, (), "T1"),))
+    mention = Annotation(17, 31, C, ((17, 21), (27, 31)), {}, (), "T2")
+    predicted = Document("a", "Denies fever and left knee pain .", (Annotation(7, 12, C, ((7, 12),), id="T1"), mention))
+    (error,) = score([gold], [replace(predicted, text=predicted.text.replace(" .", "."))], labels=[C]).errors
+    assert (error.kind, error.predicted_text) == ("spurious", "left … pain")
+
+
+def test_surplus_documents_are_passed_over() -> None:
+    both = [doc(("fever", C)), doc(("fever", C), doc_id="b")]
+    assert score(both[:1], both, labels=[C]).entities["strict"].scores()[C] == Counts(1, 1, 1, 1)
 
 
 def test_predictions_without_text_and_documents_without_predictions() -> None:
@@ -202,8 +227,44 @@ def test_run_on_some_labels_and_axes() -> None:
     report, _ = run(GOLD, replace(system("x", 20), axes=()), labels=[D], draws=0)
     assert list(report["scores"]["entities"]["strict"]) == [D]
     assert report["scores"]["assertion"]["axes"] == {}
-    with pytest.raises(ValueError, match="DEVICE"):
-        run(GOLD, system("x", 20), labels=["DEVICE"], draws=0)
+    for gold, options, message in (
+        (GOLD, {"labels": ["DEVICE"]}, "does not mark DEVICE, only CONDITION, DRUG"),
+        (replace(GOLD, labels=()), {}, "marks nothing"),
+        (replace(GOLD, documents=(doc(("fever", C)),), axes=()), {"given": True}, "says nothing of its spans"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run(gold, system("x", 20), draws=0, **options)
+    with pytest.raises(ValueError, match="nothing to judge: axes of corpus: negated; of x: none"):
+        run(replace(GOLD, labels=()), replace(system("x", 20), axes=(), documents=[]), given=True, draws=0)
+
+
+def test_a_comparison_of_assertion_is_on_what_both_found() -> None:
+    """One finds only the mention that is easy to judge; the other finds both and judges the same one right."""
+    gold = replace(GOLD, labels=(C,))
+    easy = [replace(d, annotations=d.annotations[:1]) for d in GOLD.documents]
+    wrong = [
+        replace(d, annotations=(d.annotations[0], replace(d.annotations[2], attributes={"negated": True})))
+        for d in GOLD.documents
+    ]
+    report, _ = run(
+        gold,
+        Predictions("easy", easy, ("negated",)),
+        against=Predictions("all", wrong, ("negated",)),
+        draws=20,
+        rounds=20,
+    )
+    assert report["scores"]["assertion"]["axes"]["negated"]["true"]["f1"]["value"] == 1
+    assert report["against"]["scores"]["assertion"]["axes"]["negated"]["true"]["f1"]["value"] < 1
+    assert report["against"]["differences"]["assertion"]["negated"]["true"]["f1"]["value"] == 0
+
+
+def test_linking_is_compared() -> None:
+    right = Predictions("right", GOLD.documents, ())
+    coded = marks(("chest pain", C, {}, ("HP:2",)))
+    wrong = Predictions("wrong", [replace(d, annotations=coded) for d in GOLD.documents], ())
+    report, _ = run(GOLD, right, against=wrong, draws=0, rounds=200)
+    row = report["against"]["differences"]["linking"]["accuracy@1"]
+    assert (row["value"], row["low"]) == (1.0, None) and row["p"] < 0.05
 
 
 def test_run_on_given_spans_judges_labels_that_are_not_marked() -> None:

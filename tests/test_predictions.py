@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,8 @@ def surfaces(documents: list[Document]) -> list[list[tuple[str, str]]]:
 
 @pytest.mark.parametrize("spans", [None, "ents", "found"])
 def test_a_pipeline_that_is_not_ours(foreign: Language, spans: str | None) -> None:
-    found = predict(foreign, DOCUMENTS, finder=Finder(spans=spans, labels={"DISEASE": "CONDITION"}))
+    finder = Finder(spans=spans, labels={"DISEASE": "CONDITION"}, attributes={"negex": "negated"})
+    found = predict(foreign, DOCUMENTS, finder=finder)
     assert surfaces(found.documents) == [[("fever", "CONDITION"), ("asthma", "CONDITION")], []]
     assert found.axes == ("negated",)
     assert [a.attributes for a in found.documents[0].annotations] == [{"negated": True}, {"negated": False}]
@@ -76,8 +78,30 @@ def test_judge_gives_back_the_spans_given(nlp: Language) -> None:
 
 
 def test_judge_with_a_pipeline_that_is_not_ours(foreign: Language) -> None:
-    (judged,) = judge(foreign, [Document("a", TEXT, marks(("fever", "X"), ("chest pain", "X")))]).documents
-    assert [a.attributes for a in judged.annotations] == [{"negated": True}, {"negated": False}]
+    given = Document("a", TEXT, marks(("fever", "X"), ("fever. Mother", "X"), ("chest pain", "X")))
+    (judged,) = judge(foreign, [given], finder=Finder(attributes={"negex": "negated"})).documents
+    # spans that overlap are judged too, though doc.ents cannot hold both
+    assert [a.attributes for a in judged.annotations] == [{"negated": True}, {"negated": True}, {"negated": False}]
+    assert [a.id for a in judged.annotations] == [a.id for a in given.annotations]
+
+
+def test_attributes_of_other_pipelines_in_the_process_say_nothing(foreign: Language) -> None:
+    predict(foreign, DOCUMENTS)  # registers its attribute for all Docs
+    assert predict(spacy.blank("en"), DOCUMENTS).axes == ()
+
+
+@Language.component("test_failing")
+def failing(doc: Doc) -> Doc:
+    raise ValueError(doc.text)
+
+
+@pytest.mark.parametrize("how", [predict, judge])
+def test_errors_of_a_pipeline_do_not_quote_the_text(how: Callable) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("test_failing")
+    with pytest.raises(ValueError, match=r"document 'a': the pipeline failed \(ValueError\)") as caught:
+        how(nlp, [Document("a", TEXT, marks(("fever", "X")))])
+    assert "fever" not in str(caught.value)
 
 
 def test_section_headers_and_abbreviations(nlp: Language) -> None:
@@ -102,7 +126,9 @@ def test_predictions_in_json_lines(tmp_path: Path) -> None:
         ("CONDITION", {"negated": True}),
         ("DRUG", {}),
     ]
-    assert found.axes == ("negated",)
+    assert found.axes == clinspan.corpora.AXES  # what is not written down is not so
+    path = written(tmp_path, "none.jsonl", json.dumps({"doc_id": "a", "annotations": [[3, 8, "X"]]}))
+    assert read_predictions(path).axes == ()
 
 
 def test_predictions_in_a_folder_of_brat(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -14,7 +16,7 @@ from rich.console import Console
 
 from clinspan.corpora import Annotation, Document
 from clinspan.evaluate import Error, run
-from clinspan.report import to_page, to_terminal, write
+from clinspan.report import FILES, to_page, to_terminal, write
 from evaluations import GOLD, TEXT, marks, system
 
 REPORT, EVALUATION = run(
@@ -41,10 +43,10 @@ def test_the_schema_of_scores() -> None:
     }
     assert set(found["scores"]) == {"entities", "assertion", "linking", "confusion", "errors"}
     assert set(found["scores"]["entities"]) == {"strict", "relaxed", "partial"}
-    assert found["scores"]["entities"]["strict"]["DRUG"] == row
+    assert found["scores"]["entities"]["strict"]["CONDITION"] == row
     assert set(found["scores"]["assertion"]) == {"spans", "entities", "axes", "kappa"}
-    assert found["scores"]["assertion"]["axes"]["negated"]["true"] == row
-    assert set(found["against"]) == {"pipeline", "scores", "differences"}
+    assert found["scores"]["assertion"]["axes"]["negated"]["true"].keys() == row.keys()
+    assert set(found["against"]) == {"pipeline", "without_predictions", "scores", "differences"}
     assert found["against"]["differences"]["entities"]["strict"]["micro"]["f1"] == {**interval, "p": "float"}
 
 
@@ -61,6 +63,37 @@ def test_write(tmp_path: Path) -> None:
                 start, end = int(row[f"{side}_start"]), int(row[f"{side}_end"])
                 assert texts[row["note_id"]][start:end] == row[f"{side}_text"]
     assert (tmp_path / "out" / "report.html").stat().st_size > 5000
+
+
+def test_write_all_or_nothing(tmp_path: Path) -> None:
+    write(REPORT, EVALUATION.errors, GOLD.documents, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(FileExistsError):
+        write({**REPORT, "command": "other"}, (), GOLD.documents, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    write({**REPORT, "command": "other"}, (), GOLD.documents, tmp_path, overwrite=True)
+    assert json.loads((tmp_path / "scores.json").read_text())["command"] == "other"
+    assert {path.name for path in tmp_path.iterdir()} == set(FILES)
+
+
+def test_ids_that_are_not_unicode_are_written(tmp_path: Path) -> None:
+    error = Error("caf\udce9", "missed", 0, 2, 0, 2, "C", "No")
+    write(REPORT, [error], [Document("caf\udce9", "No")], tmp_path)
+    assert "caf\\udce9" in (tmp_path / "errors.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here")
+def test_page_in_a_browser(tmp_path: Path) -> None:
+    """The script runs: the list is there, and a filter narrows it."""
+    content = to_page(REPORT, EVALUATION.errors, GOLD.documents)
+    kinds = [error.kind for error in EVALUATION.errors]
+    for change, expected in (("", len(kinds)), ("form.kind.value = 'missed'; filter();", kinds.count("missed"))):
+        page = tmp_path / "page.html"
+        page.write_text(content.replace("</script>\n</body>", change + "</script>\n</body>"), encoding="utf-8")
+        command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+        shown = subprocess.run([*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120)
+        assert shown.stdout.count('class="error"') == min(expected, 50)
+        assert f">{expected} of {len(kinds)}<" in shown.stdout
 
 
 class Page(HTMLParser):
@@ -153,6 +186,18 @@ def test_terminal_fits_a_narrow_one() -> None:
     assert re.fullmatch(r"DRUG +20 +15 +1\.00 +\.750 +\.857 \[\.\d{3}, (\.\d{3}|1\.00)\] +\.857 \[.*\]", drug)
     assert any(line.startswith("negated  true") for line in lines)
     assert any(re.match(r"strict micro +\+\.\d{3} \[\+\.\d{3}, \+\.\d{3}\] +\.?\d", line) for line in lines)
+
+
+def test_labels_that_look_like_markup() -> None:
+    gold = replace(GOLD, documents=tuple(d for d in GOLD.documents), labels=("[/red]", "X[old]"))
+    report, _ = run(gold, replace(system("x", 20), documents=GOLD.documents), draws=0)
+    shown = terminal(report)
+    assert "[/red]" in shown and "X[old]" in shown
+
+
+def test_terminal_says_what_was_not_scored() -> None:
+    report, _ = run(GOLD, replace(system("x", 20), axes=()), draws=0)
+    assert "says nothing of them: negated" in " ".join(terminal(report).split())
 
 
 def test_terminal_without_intervals_entities_or_comparison() -> None:

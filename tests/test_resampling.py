@@ -79,14 +79,26 @@ def test_a_label_that_is_nowhere_has_no_score() -> None:
     assert intervals(counts, draws=50, seed=0)[1]["f1"] == (None, None, None)
 
 
-def test_a_label_in_one_document_has_the_interval_of_the_draws_with_it() -> None:
-    counts = np.zeros((20, 1, 4))
-    counts[0, 0] = (1, 1, 2, 2)
-    assert intervals(counts, draws=200, seed=0)[0]["f1"] == (0.5, 0.5, 0.5)
+@pytest.mark.parametrize(("units", "has_interval"), [(1, False), (9, False), (10, True), (20, True)])
+def test_a_label_in_few_documents_has_no_interval(units: int, has_interval: bool) -> None:
+    counts = np.zeros((30, 1, 4))
+    counts[:units, 0] = (1, 1, 2, 2)
+    counts[0, 0] = (0, 0, 2, 2)
+    assert (intervals(counts, draws=200, seed=0)[0]["f1"].low is not None) == has_interval
+
+
+def test_no_interval_where_all_draws_give_one_value() -> None:
+    counts = np.tile([2.0, 2, 2, 2], (30, 1, 1))
+    assert intervals(counts, draws=100, seed=0)[0]["f1"] == (1.0, None, None)
+
+
+def test_differences_without_draws() -> None:
+    row = differences(random_counts(20, 1), random_counts(20, 1), draws=0, rounds=50, seed=0)[0]["f1"]
+    assert row.low is None and row.p is not None
 
 
 def test_differences_against_all_permutations() -> None:
-    first, second = random_counts(8, 1, 0.9), random_counts(8, 1, 0.5)
+    first, second = random_counts(10, 1, 0.9), random_counts(10, 1, 0.5)
     second[..., 2] = first[..., 2]
 
     def f1(counts: np.ndarray) -> float:
@@ -94,7 +106,7 @@ def test_differences_against_all_permutations() -> None:
 
     seen = f1(first) - f1(second)
     every = []
-    for swap in product([False, True], repeat=8):
+    for swap in product([False, True], repeat=10):
         mask = np.array(swap)[:, None, None]
         every.append(abs(f1(np.where(mask, second, first)) - f1(np.where(mask, first, second))))
     exact = np.mean(np.array(every) >= abs(seen) - 1e-12)
@@ -107,7 +119,7 @@ def test_differences_against_all_permutations() -> None:
 def test_no_difference() -> None:
     counts = random_counts(20, 2)
     for row in differences(counts, counts, draws=50, rounds=99, seed=0):
-        assert row["f1"] == (0.0, 0.0, 0.0, 1.0)
+        assert row["f1"] == (0.0, None, None, 1.0)
 
 
 def test_differences_of_other_shapes_are_refused() -> None:

@@ -192,6 +192,9 @@ def test_partial_is_between_strict_and_one_to_one(data: st.DataObject) -> None:
         ([(0, 5, C), (6, 9, C)], [(0, 9, C)], 0.5),
         ([(0, 5, C), (4, 9, C)], [(4, 9, C), (0, 9, C)], 1.5),
         ([(0, 5, C)], [(0, 5, D)], 0),
+        # the most shared characters would leave the others alone
+        ([(0, 4, C), (4, 10, C)], [(2, 9, C), (9, 12, C)], 1),
+        ([(0, 4, C), (4, 10, C), (10, 14, C)], [(2, 9, C), (9, 11, C), (13, 20, C)], 1.5),
     ],
 )
 def test_partial(gold: list, predicted: list, credit: float) -> None:
@@ -247,6 +250,27 @@ def test_tally_of_nothing() -> None:
 )
 def test_align(id_: str, gold: list, predicted: list, pairs: list) -> None:
     assert align(spans(*gold), spans(*predicted)) == pairs
+
+
+@given(data=st.data())
+def test_align_finds_as_many_pairs_as_there_can_be(data: st.DataObject) -> None:
+    gold = [m for m in data.draw(MENTIONS) if m.label == C][:5]
+    predicted = [m for m in data.draw(MENTIONS) if m.label == C][:5]
+    pairs = [p for p in align(gold, predicted) if p.same_label]
+    free = [a for a in range(len(gold)) if not any(p.gold == a and p.same_span for p in pairs)]
+    others = [b for b in range(len(predicted)) if not any(p.predicted == b and p.same_span for p in pairs)]
+
+    def most(rest: list[int], left: tuple[int, ...]) -> int:
+        if not rest:
+            return 0
+        taking = (
+            1 + most(rest[1:], tuple(x for x in left if x != b))
+            for b in left
+            if brute_relaxed([gold[rest[0]]], [predicted[b]])[0]
+        )
+        return max([most(rest[1:], left), *taking])
+
+    assert sum(not p.same_span for p in pairs) == most(free, tuple(others))
 
 
 @given(data=st.data())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,3 +54,39 @@ def test_benchmark_of_scoring_prints() -> None:
 def test_results_prints_tables() -> None:
     out = run("results.py", "demo", "--draws", 5)
     assert "| demo all | micro | 1,811 |" in out and "| demo all | experiencer family | 36 |" in out
+
+
+def test_assertion_without_peers() -> None:
+    out = run("benchmark_assertion.py", "demo", "--peers", "none", "--limit", 6, "--draws", 5, "--repeats", 1)
+    assert "| demo all | negated | ." in out and f"| demo all | clinspan {clinspan.__version__} |" in out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for an environment is a shell script")
+def test_assertion_with_a_peer(tmp_path: Path) -> None:
+    """A stand-in for negspaCy, in what looks like its environment, calls negated what comes after "no"."""
+    (tmp_path / "negspacy-0.7.dist-info").mkdir()
+    (tmp_path / "negspacy-0.7.dist-info" / "METADATA").write_text("Name: negspacy\nVersion: 0.7\n")
+    (tmp_path / "negspacy").mkdir()
+    (tmp_path / "negspacy" / "negation.py").write_text(
+        """
+from spacy.language import Language
+from spacy.tokens import Span
+
+@Language.factory("negex")
+def make(nlp, name, span_keys: list):
+    Span.set_extension("negex", default=False)
+    def negex(doc):
+        for span in doc.spans[span_keys[0]]:
+            span._.negex = span.start > 0 and doc[span.start - 1].lower_ == "no"
+        return doc
+    return negex
+"""
+    )
+    python = tmp_path / "environments" / "negspacy" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    options = ["--limit", 6, "--draws", 5, "--repeats", 1, "--environments", tmp_path / "environments"]
+    out = run("benchmark_assertion.py", "demo", "--peers", "negspacy", *options)
+    negated = next(line for line in out.splitlines() if line.startswith("| demo all | negated |"))
+    assert ", p " in negated and "| demo all | negspacy 0.7 |" in out

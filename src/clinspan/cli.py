@@ -308,10 +308,16 @@ def evaluate(
         str | None,
         typer.Argument(help="A corpus with a spec: its name or folder. With --corpus-format: a file or folder of it."),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of the corpus's files; default $CLINSPAN_DATA.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the corpus's files; default $CLINSPAN_DATA/corpora/CORPUS.")
+    ] = None,
     split: Annotated[str | None, typer.Option(help="Which part; default dev, or the only one there is.")] = None,
     corpus_format: Annotated[
         str | None, typer.Option(help="Format of a corpus without spec: brat, jsonl, … (see convert).")
+    ] = None,
+    corpus_map: Annotated[
+        list[str] | None,
+        typer.Option(help="With --corpus-format, a label of the corpus: THEIRS=OURS; may be repeated."),
     ] = None,
     pipeline: Annotated[
         str,
@@ -328,10 +334,14 @@ def evaluate(
     ] = False,
     labels: Annotated[str | None, typer.Option(help="Score only these labels, separated by commas.")] = None,
     label_map: Annotated[
-        list[str] | None, typer.Option(help="Pipelines' and predictions' label: THEIRS=OURS; may be repeated.")
+        list[str] | None, typer.Option(help="A label of --pipeline and --against: THEIRS=OURS; may be repeated.")
     ] = None,
     spans: Annotated[
-        str | None, typer.Option(help="Span group of the pipeline's entities, or ents for doc.ents.")
+        str | None, typer.Option(help="Span group of the entities of --pipeline, or ents for doc.ents.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(help="Attribute of --pipeline's spans that says an axis: negex=negated; may be repeated."),
     ] = None,
     predictions_format: Annotated[
         str | None, typer.Option(help="Format of predictions, where the file names do not tell.")
@@ -339,6 +349,7 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for scores.json, errors.csv and report.html.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an evaluation in OUTPUT.")] = False,
     draws: Annotated[int, typer.Option(min=0, help="Bootstrap draws for the intervals; 0 for none.")] = 1000,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of the test of --against.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same documents.")] = 0,
@@ -376,39 +387,47 @@ def evaluate(
     from clinspan.corpora import CorpusError
 
     if verdicts is not None:
+        if corpus is not None:
+            _fail("give a corpus or --verdicts, not both")
         _print_verdicts(verdicts, ["label"])
         return
     if corpus is None:
         _fail("give a corpus, or --verdicts with a filled sample")
-    names = _label_map(label_map or [])
+    if output is not None and not overwrite and any((output / name).exists() for name in report.FILES):
+        _fail(f"{output}: holds an evaluation already; --overwrite replaces it")
+    if gold_entities and spans is not None:
+        _fail("--spans says where the pipeline's entities are; with --gold-entities there are none")
+    names = _pairs("--label-map", label_map)
+    wanted = [label.strip() for label in labels.split(",") if label.strip()] if labels else []
     try:
-        gold = _gold(corpus, data, split, corpus_format)
-        if not gold.labels and not gold_entities:
-            if not gold.axes:
-                _fail(f"{gold.name} marks nothing that could be scored")
+        gold = _gold(corpus, data, split, corpus_format, _pairs("--corpus-map", corpus_map))
+        if not gold.labels and gold.axes and not gold_entities:
             gold_entities = True
             if not quiet:
                 typer.echo(f"clinspan: {gold.name} marks no label throughout: judging its gold spans", err=True)
-        systems = []
-        for name, own in ((pipeline, True), (against, False)):
-            if name is not None:
-                systems.append(
-                    _predictions(
-                        name,
-                        gold,
-                        given=gold_entities,
-                        spans=spans if own else None,
-                        labels=names,
-                        format_name=predictions_format,
-                        additions=(exclude, terms, rules) if own else (None, None, None),
-                        quiet=quiet,
-                    )
-                )
+        scores.check(gold, labels=wanted, given=gold_entities)
+        if gold.ignored and not quiet:
+            typer.echo(f"clinspan: attributes of {gold.name} that are no axes: {', '.join(gold.ignored)}", err=True)
+        systems = [
+            _predictions(
+                name,
+                gold,
+                given=gold_entities,
+                spans=spans if own else None,
+                attributes=_pairs("--attribute", attribute) if own else {},
+                labels=names,
+                format_name=predictions_format,
+                additions=(exclude, terms, rules) if own else (None, None, None),
+                quiet=quiet,
+            )
+            for name, own in ((pipeline, True), (against, False))
+            if name is not None
+        ]
         result, evaluation = scores.run(
             gold,
             systems[0],
             against=systems[1] if len(systems) > 1 else None,
-            labels=[label.strip() for label in labels.split(",") if label.strip()] if labels else (),
+            labels=wanted,
             given=gold_entities,
             draws=draws,
             rounds=rounds,
@@ -424,30 +443,39 @@ def evaluate(
                 console.print(part, markup=False, soft_wrap=True)
             else:
                 console.print(part)
+        found = {a.label for d in systems[0].documents for a in d.annotations}
+        if found and not found & set(result["corpus"]["labels"]):
+            typer.echo(
+                f"clinspan: no label in common; --label-map maps those predicted: {', '.join(sorted(found))}", err=True
+            )
     if output is not None:
         try:
-            report.write(result, evaluation.errors, gold.documents, output)
+            report.write(result, evaluation.errors, gold.documents, output, overwrite=overwrite)
         except OSError as error:
             _fail(f"{output}: cannot be written to ({type(error).__name__})")
         if not quiet:
             typer.echo(f"-> {output / 'report.html'}", err=True)
 
 
-def _label_map(pairs: list[str]) -> dict[str, str]:
+def _pairs(option: str, pairs: list[str] | None) -> dict[str, str]:
     out = {}
-    for pair in pairs:
-        theirs, equals, ours = pair.partition("=")
+    for pair in pairs or []:
+        theirs, equals, ours = pair.rpartition("=")
         if not equals or not theirs or not ours:
-            _fail(f"--label-map {pair}: not THEIRS=OURS")
+            _fail(f"{option} {pair}: not of the form THEIRS=OURS")
         out[theirs] = ours
     return out
 
 
-def _gold(corpus: str, data: Path | None, split: str | None, corpus_format: str | None) -> Gold:
+def _gold(corpus: str, data: Path | None, split: str | None, corpus_format: str | None, labels: dict[str, str]) -> Gold:
     from clinspan.corpora import gold_of, gold_of_files, load_spec
 
     if corpus_format is not None:
-        return gold_of_files(data or corpus, corpus_format)
+        if split is not None or data is not None:
+            _fail("--split and --data are for a corpus with a spec, not for --corpus-format")
+        return gold_of_files(corpus, corpus_format, labels=labels)
+    if labels:
+        _fail("--corpus-map is for --corpus-format; a spec maps its labels itself")
     spec = load_spec(corpus)
     only = next(iter(spec.splits)) if len(spec.splits) == 1 else "dev"
     return gold_of(spec, data=data, split=split or only)
@@ -459,25 +487,36 @@ def _predictions(
     *,
     given: bool,
     spans: str | None,
+    attributes: dict[str, str],
     labels: dict[str, str],
     format_name: str | None,
     additions: tuple[list[str] | None, list[Path] | None, list[Path] | None],
     quiet: bool,
 ) -> Predictions:
     """What a pipeline, or the files of predictions, of this name say of a corpus."""
+    from dataclasses import replace
+
     from rich.console import Console
     from rich.progress import Progress
+    from rich.text import Text
 
     from clinspan.predictions import Finder, is_predictions, judge, predict, read_predictions
 
     if is_predictions(name):
+        if any(additions) or spans is not None or attributes:
+            _fail(f"{name}: predictions; --exclude, --terms, --rules, --spans and --attribute are for pipelines")
         return read_predictions(name, format_name=format_name, labels=labels)
     nlp = _load(name, *additions)
-    finder = Finder(layer=gold.layer, spans=spans, labels=labels)
+    finder = Finder(layer=gold.layer, spans=spans, labels=labels, attributes=attributes or None)
     bar = Progress(console=Console(stderr=True), disable=quiet, transient=True)
     with bar:
-        task = bar.add_task(name, total=len(gold.documents))
-        return (judge if given else predict)(nlp, gold.documents, finder=finder, progress=lambda: bar.advance(task))
+        task = bar.add_task(Text(name).plain.replace("[", "\\["), total=len(gold.documents))
+        found = (judge if given else predict)(nlp, gold.documents, finder=finder, progress=lambda: bar.advance(task))
+    exclude, terms, rules = additions
+    changes = [f"without {part}" for part in exclude or []] + [
+        f"with {path.name}" for path in (terms or []) + (rules or [])
+    ]
+    return replace(found, name=", ".join([found.name, *changes]))
 
 
 @app.command()
@@ -487,7 +526,9 @@ def convert(
     from_: Annotated[str | None, typer.Option("--from", help="Format of SOURCE; guessed from the file names.")] = None,
     to: Annotated[str | None, typer.Option("--to", help="Format of TARGET; guessed from its name.")] = None,
     losses: Annotated[Path | None, typer.Option(help="CSV for all that was lost, one row each.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace TARGET.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file TARGET; a folder must be empty.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary.")] = False,
 ) -> None:
     """Take an annotated corpus from one format to another, and say what did not come along.
@@ -506,15 +547,18 @@ def convert(
 
         clinspan convert train.PubTator.txt train.xml --to bioc_xml --losses lost.csv
     """
-    from clinspan.corpora import FORMATS, LOSSES, CorpusError, guess_format, write_losses
+    from clinspan.corpora import FORMATS, LOSSES, WRITABLE, CorpusError, guess_format, write_losses
     from clinspan.corpora import convert as convert_corpus
 
     source_format, target_format = from_ or guess_format(source), to or guess_format(target)
     if source_format is None or target_format is None:
         path, option = (source, "--from") if source_format is None else (target, "--to")
-        _fail(f"{path}: its name does not tell the format; say it with {option}: {', '.join(FORMATS)}")
-    if target.exists() and not overwrite and not (target.is_dir() and not any(target.iterdir())):
+        known = FORMATS if option == "--from" else WRITABLE
+        _fail(f"{path}: its name does not tell the format; say it with {option}: {', '.join(known)}")
+    if target.is_file() and not overwrite:
         _fail(f"{target}: is there already; --overwrite replaces it")
+    if losses is not None and not losses.parent.is_dir():
+        _fail(f"{losses}: no such folder")
     try:
         written, lost = convert_corpus(source, target, source_format=source_format, target_format=target_format)
         if losses is not None:
@@ -531,7 +575,7 @@ def convert(
                 first = of_kind[0]
                 where = " ".join(part for part in (first.doc_id, first.annotation, first.detail) if part)
                 typer.echo(f"{len(of_kind):>7,} {what}: {meaning} (first: {where})", err=True)
-    raise typer.Exit(1 if lost else 0)
+    raise typer.Exit(2 if not written else 1 if lost else 0)
 
 
 @app.command()
@@ -543,6 +587,7 @@ def sample(
     by: Annotated[str, typer.Option(help="Columns to draw evenly from, separated by commas.")] = "label",
     seed: Annotated[int, typer.Option(help="The same seed draws the same rows.")] = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV to write.")] = Path("sample.csv"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT, and the verdicts in it.")] = False,
     verdicts: Annotated[Path | None, typer.Option(help="A filled sample: print its precision instead.")] = None,
 ) -> None:
     """Draw rows to judge by eye, and read precision with its interval from the filled CSV.
@@ -565,7 +610,9 @@ def sample(
         if run is None:
             _fail("give the folder of a run, or --verdicts with a filled sample")
         rows = sample_rows(run, n=n, by=columns, seed=seed)
-        write_sample(rows, output)
+        write_sample(rows, output, overwrite=overwrite)
+    except FileExistsError:
+        _fail(f"{output}: is there already, perhaps with verdicts; --overwrite replaces it")
     except (OSError, ValueError) as error:
         _fail(str(error))
     typer.echo(f"{len(rows)} rows to judge -> {output}", err=True)
@@ -580,7 +627,9 @@ def _print_verdicts(path: Path, columns: list[str]) -> None:
     except (OSError, ValueError) as error:
         _fail(str(error))
     for key, p in rows.items():
-        typer.echo(f"{' '.join(key):28} {p.right:5} of {p.judged:5}  {p.precision:.3f}  [{p.low:.3f}, {p.high:.3f}]")
+        typer.echo(
+            f"{' '.join(key) or 'all':28} {p.right:5} of {p.judged:5}  {p.precision:.3f}  [{p.low:.3f}, {p.high:.3f}]"
+        )
 
 
 def main() -> None:

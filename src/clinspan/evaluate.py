@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any
 
@@ -25,8 +26,6 @@ from clinspan.scoring import MACRO, MICRO, MODES, VALUES, Mention, Mode, Pair, T
 SCHEMA = "clinspan.scores/1"
 #: What the error table says of a pair of mentions, or of one that stands alone.
 KINDS: tuple[str, ...] = ("missed", "spurious", "boundary", "label", "assertion")
-#: In confusion matrices: nothing on this side.
-NONE = "none"
 #: Ranks at which linking is scored.
 RANKS: tuple[int, ...] = (1, 5)
 #: Labels whose entities are not judged.
@@ -42,6 +41,7 @@ class Error:
             offsets), ``label`` (another label on the same or overlapping offsets), ``assertion`` (paired with the same
             label, another value of ``axis``).
         start, end: from the first character of either side to the last of either.
+        gold_fragments, predicted_fragments: of a discontinuous mention, its fragments as ``16 20;31 40``.
     """
 
     note_id: str
@@ -59,6 +59,8 @@ class Error:
     axis: str = ""
     gold_value: str = ""
     predicted_value: str = ""
+    gold_fragments: str = ""
+    predicted_fragments: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,9 @@ class Evaluation:
         assertion: by axis; the keys are values, of a flag only ``"true"``.
         linking: keys ``accuracy@1`` and ``accuracy@5``, the gold column counting paired mentions that have gold codes;
             ``None`` where there are no codes to compare.
-        confusion: by axis, and of labels under ``"label"``: how often gold had the first value and the prediction the
-            second, ``"none"`` for no counterpart.
+        confusion: by axis, how often gold had the first value and the prediction the second.
+        labels_confused: the same of labels, ``None`` for no counterpart; empty when the spans were given.
+        matched: the gold mentions that were judged, as document and place in it.
         errors: by document, then offset.
     """
 
@@ -89,6 +92,8 @@ class Evaluation:
     assertion: Mapping[str, Tally]
     linking: Tally | None
     confusion: Mapping[str, Counter[tuple[str, str]]]
+    labels_confused: Mapping[tuple[str | None, str | None], int]
+    matched: frozenset[tuple[str, int]] = field(repr=False)
     errors: tuple[Error, ...] = field(repr=False)
 
 
@@ -100,6 +105,7 @@ def score(
     axes: Sequence[str] = (),
     judged: Sequence[str] = (),
     given: bool = False,
+    only: Collection[tuple[str, int]] | None = None,
 ) -> Evaluation:
     """Count what of gold was predicted.
 
@@ -112,24 +118,25 @@ def score(
             ANATOMY is not judged.
         judged: the labels of the entities to score the axes on; all when empty.
         given: the predictions are of the gold spans: score only axes and codes.
+        only: of the gold mentions, those to score axes on, as :attr:`Evaluation.matched` has them; all when ``None``.
 
     Raises:
-        ValueError: for predictions of documents that gold does not have or whose text is another, and for a document
-            that comes twice.
+        ValueError: for a document that comes twice, for predictions of which no document is in gold (others that are
+            not are passed over), on another text (white space aside), outside the text or not of the text they say,
+            and, with gold spans given, for one without prediction.
     """
     sides = _side_by_side(gold, predicted)
     tallies = {} if given else _entities(sides, labels)
     judged_axes = (*axes, "assertion") if set(axes) == set(AXES) else tuple(axes)
-    confusion: dict[str, Counter[tuple[str, str]]] = {name: Counter() for name in ("label", *judged_axes)}
+    confusion: dict[str, Counter[tuple[str, str]]] = {axis: Counter() for axis in judged_axes}
+    labels_confused: Counter[tuple[str | None, str | None]] = Counter()
     rows: dict[str, dict[str, dict[str, list[float]]]] = {axis: {} for axis in judged_axes}
     links: dict[str, dict[str, list[float]]] = {}
     errors: list[Error] = []
-    number_judged = 0
+    matched: list[tuple[str, int]] = []
     wanted = frozenset(labels)
-    vocabularies = {code.partition(":")[0] for d in gold for a in d.annotations for code in a.concepts}
-    linkable = any(
-        code.partition(":")[0] in vocabularies for d in predicted for a in d.annotations for code in a.concepts
-    )
+    vocabularies = {_vocabulary(code) for d in gold for a in d.annotations for code in a.concepts}
+    linkable = any(_vocabulary(code) in vocabularies for d in predicted for a in d.annotations for code in a.concepts)
     for document, other in sides:
         ours = [a for a in document.annotations if a.label in wanted]
         theirs = [a for a in other.annotations if a.label in wanted]
@@ -137,10 +144,11 @@ def score(
             rows[axis][document.doc_id] = {}
         links[document.doc_id] = {f"accuracy@{rank}": [0, 0, 0, 0] for rank in RANKS}
         found: list[Error] = []
-        for pair in _pairs(ours, theirs, given=given):
+        pairs = _given_pairs(document.doc_id, ours, theirs) if given else align(_mentions(ours), _mentions(theirs))
+        for pair in pairs:
             a = None if pair.gold is None else ours[pair.gold]
             b = None if pair.predicted is None else theirs[pair.predicted]
-            confusion["label"][a.label if a else NONE, b.label if b else NONE] += 1
+            labels_confused[a.label if a else None, b.label if b else None] += 1
             if kind := _kind(pair):
                 found.append(_error(document, kind, a, b))
             if a is None or b is None or a.label != b.label:
@@ -149,7 +157,10 @@ def score(
                 _count_link(links[document.doc_id], a, b)
             if not judged_axes or a.label in NOT_JUDGED or (judged and a.label not in judged):
                 continue
-            number_judged += 1
+            place = document.doc_id, pair.gold or 0
+            if only is not None and place not in only:
+                continue
+            matched.append(place)
             for axis in judged_axes:
                 values = _value(a, axis), _value(b, axis)
                 confusion[axis][values] += 1
@@ -157,18 +168,18 @@ def score(
                 if values[0] != values[1] and axis in axes:
                     found.append(_error(document, "assertion", a, b, axis, *values))
         errors += sorted(found, key=lambda e: (e.start, e.end))
-    if given:
-        del confusion["label"]
     return Evaluation(
         labels=tuple(labels),
         axes=judged_axes,
         given=given,
         documents=len(sides),
         entities=tallies,
-        judged=number_judged,
+        judged=len(matched),
         assertion={axis: Tally.of(_keys(axis), _only(rows[axis], _keys(axis))) for axis in judged_axes},
         linking=Tally.of([f"accuracy@{rank}" for rank in RANKS], links) if linkable else None,
         confusion=confusion,
+        labels_confused={} if given else labels_confused,
+        matched=frozenset(matched),
         errors=tuple(errors),
     )
 
@@ -203,8 +214,10 @@ def summarize(
         "kappa": {axis: kappa(evaluation.confusion[axis]) for axis in evaluation.assertion},
     }
     out["linking"] = _linking(evaluation.linking, unit, draws, seed, confidence)
+    labels = sorted(evaluation.labels_confused.items(), key=lambda item: [str(v or "") for v in item[0]])
     out["confusion"] = {
-        name: [[a, b, n] for (a, b), n in sorted(counts.items())] for name, counts in evaluation.confusion.items()
+        "label": [[a, b, n] for (a, b), n in labels],
+        **{axis: [[a, b, n] for (a, b), n in sorted(c.items())] for axis, c in evaluation.confusion.items()},
     }
     out["errors"] = {kind: sum(e.kind == kind for e in evaluation.errors) for kind in KINDS}
     return out
@@ -222,7 +235,8 @@ def compare(
 ) -> dict[str, Any]:
     """First less second on the same corpus: differences with intervals and p-values, as plain values for JSON.
 
-    Axes that only one of them was scored on are left out.
+    Axes that only one of them was scored on are left out. Both should have been scored on the same mentions
+    (``score(..., only=...)``): a system that finds only the easy ones is not the better judge.
 
     Raises:
         ValueError: when the two are not of the same documents and labels.
@@ -237,12 +251,14 @@ def compare(
         keys = (*one.keys, MICRO, MACRO) if len(one.keys) > 1 else one.keys
         return {key: {m: d._asdict() for m, d in row.items()} for key, row in zip(keys, rows, strict=False)}
 
+    both = first.linking is not None and second.linking is not None
     return {
         "rounds": rounds,
         "entities": {mode: table(t, second.entities[mode]) for mode, t in first.entities.items()},
         "assertion": {
             axis: table(t, second.assertion[axis]) for axis, t in first.assertion.items() if axis in second.assertion
         },
+        "linking": _accuracies(table(first.linking, second.linking)) if both else {},  # type: ignore[arg-type]
     }
 
 
@@ -268,31 +284,51 @@ def run(
 
     Returns:
         The report as plain values for JSON, and the evaluation of the first system. The report's schema,
-        ``clinspan.scores/1``, is stable: keys may be added, none changes its meaning.
+        ``clinspan.scores/1``, is stable: keys may be added, none changes its meaning. Its keys: ``schema``;
+        ``versions``; ``command``; ``corpus`` (``name``, ``split``, ``layer``, ``documents``, ``units``,
+        ``annotations``, ``discontinuous``, ``labels``, ``axes``, ``digest``); ``pipeline``; ``without_predictions``
+        (documents that the system says nothing of, not even that it found nothing); ``settings``; ``scores``
+        (see :func:`summarize`); ``against``, null or with ``pipeline``, ``without_predictions``, ``scores`` and
+        ``differences`` (see :func:`compare`).
 
     Raises:
-        ValueError: for labels that gold does not mark, and as :func:`score`.
+        ValueError: as :func:`check` and :func:`score`, and where gold spans are given and nothing is said of them.
     """
-    if unknown := set(labels) - set(gold.labels):
-        raise ValueError(f"{gold.name} does not mark {', '.join(sorted(unknown))}, only {', '.join(gold.labels)}")
-    # on given spans the label is not in question, and corpora that mark no label throughout are judged as well
-    found = dict.fromkeys(a.label for d in gold.documents for a in d.annotations)
-    wanted = tuple(labels) or (tuple(found) if given else gold.labels)
+    wanted = check(gold, labels=labels, given=given)
+    options: dict[str, Any] = {"unit": gold.unit, "draws": draws, "seed": seed, "confidence": confidence}
 
-    def count(predictions: Predictions) -> Evaluation:
+    def count(predictions: Predictions, only: Collection[tuple[str, int]] | None = None) -> Evaluation:
         axes = [axis for axis in gold.axes if axis in predictions.axes]
-        return score(gold.documents, predictions.documents, labels=wanted, axes=axes, judged=gold.judged, given=given)
+        if given and not axes and not any(a.concepts for d in predictions.documents for a in d.annotations):
+            ours, theirs = (", ".join(names) or "none" for names in (gold.axes, predictions.axes))
+            raise ValueError(f"nothing to judge: axes of {gold.name}: {ours}; of {predictions.name}: {theirs}")
+        return score(
+            gold.documents,
+            predictions.documents,
+            labels=wanted,
+            axes=axes,
+            judged=gold.judged,
+            given=given,
+            only=only,
+        )
 
-    def numbers(evaluation: Evaluation) -> dict[str, Any]:
-        return summarize(evaluation, unit=gold.unit, draws=draws, seed=seed, confidence=confidence)
+    def described(predictions: Predictions, evaluation: Evaluation) -> dict[str, Any]:
+        silent = {d.doc_id for d in gold.documents} - {d.doc_id for d in predictions.documents}
+        return {
+            "pipeline": predictions.name,
+            "without_predictions": len(silent),
+            "scores": summarize(evaluation, **options),
+        }
 
     first = count(system)
     other = None
     if against is not None:
         second = count(against)
-        options = {"draws": draws, "rounds": rounds, "seed": seed, "confidence": confidence}
-        difference = compare(first, second, unit=gold.unit, **options)  # type: ignore[arg-type]
-        other = {"pipeline": against.name, "scores": numbers(second), "differences": difference}
+        sides = first, second
+        if not given:
+            common = first.matched & second.matched
+            sides = count(system, common), count(against, common)
+        other = {**described(against, second), "differences": compare(*sides, rounds=rounds, **options)}
     annotations = [a for d in gold.documents for a in d.annotations if a.label in wanted]
     report = {
         "schema": SCHEMA,
@@ -313,13 +349,30 @@ def run(
             "axes": list(gold.axes),
             "digest": digest(gold.documents),
         },
-        "pipeline": system.name,
-        "without_predictions": len({d.doc_id for d in gold.documents} - {d.doc_id for d in system.documents}),
-        "settings": {"gold_entities": given, "draws": draws, "seed": seed, "confidence": confidence},
-        "scores": numbers(first),
+        **described(system, first),
+        "settings": {"gold_entities": given, "rounds": rounds, **options},
         "against": other,
     }
     return report, first
+
+
+def check(gold: Gold, *, labels: Sequence[str] = (), given: bool = False) -> tuple[str, ...]:
+    """The labels to score: those asked for, else all that gold marks, or, with gold spans given, all it has.
+
+    Raises:
+        ValueError: for labels that gold does not mark, and where it has nothing to score.
+    """
+    known = gold.labels
+    if given:
+        # the label is not in question, and corpora that mark no label throughout are judged as well
+        known = tuple(dict.fromkeys(a.label for d in gold.documents for a in d.annotations))
+        if not gold.axes and not any(a.concepts for d in gold.documents for a in d.annotations):
+            raise ValueError(f"{gold.name} says nothing of its spans that could be judged")
+    if not known:
+        raise ValueError(f"{gold.name} marks nothing that could be scored")
+    if unknown := set(labels) - set(known):
+        raise ValueError(f"{gold.name} does not mark {', '.join(sorted(unknown))}, only {', '.join(known)}")
+    return tuple(labels) or known
 
 
 def digest(documents: Iterable[Document]) -> str:
@@ -339,15 +392,48 @@ def _side_by_side(gold: Sequence[Document], predicted: Sequence[Document]) -> li
     ids = {document.doc_id for document in gold}
     if len(ids) < len(gold) or len(known) < len(predicted):
         raise ValueError("a document comes twice")
-    if unknown := known.keys() - ids:
-        raise ValueError(f"{len(unknown)} predicted documents are not in gold, such as {min(unknown)!r}")
-    sides = []
-    for document in gold:
-        other = known.get(document.doc_id, Document(document.doc_id, ""))
-        if other.text and other.text != document.text:
-            raise ValueError(f"document {document.doc_id!r}: predictions are of another text")
-        sides.append((document, other))
-    return sides
+    if gold and known and not known.keys() & ids:
+        raise ValueError(f"no predicted document is in gold; predicted is {min(known)!r}, gold has {min(ids)!r}")
+    return [(document, _placed(document, known.get(document.doc_id))) for document in gold]
+
+
+def _placed(gold: Document, predicted: Document | None) -> Document:
+    """The predictions of a document, with offsets in gold's text."""
+    if predicted is None:
+        return Document(gold.doc_id, "")
+    if predicted.text and predicted.text != gold.text:
+        predicted = _moved(predicted, gold)
+    where = f"document {gold.doc_id!r}, prediction"
+    for annotation in predicted.annotations:
+        if annotation.start < 0 or annotation.end > len(gold.text):
+            raise ValueError(
+                f"{where} {annotation.id}: offsets {annotation.start} {annotation.end} are not in the text"
+            )
+    for annotation, surface in zip(predicted.annotations, predicted.surfaces):
+        if surface and surface.split() != gold.text[annotation.start : annotation.end].split():
+            offsets = f"{annotation.start} {annotation.end}"
+            raise ValueError(f"{where} {annotation.id}: its text is not what stands at {offsets} of the gold text")
+    return predicted
+
+
+def _moved(predicted: Document, gold: Document) -> Document:
+    """Predictions on a text that differs in white space, as CoNLL and PubTator files have it."""
+    ours, theirs = ([i for i, c in enumerate(d.text) if not c.isspace()] for d in (gold, predicted))
+    if [gold.text[i] for i in ours] != [predicted.text[i] for i in theirs]:
+        raise ValueError(f"document {gold.doc_id!r}: predictions are of another text")
+
+    def move(start: int, end: int) -> tuple[int, int]:
+        first, last = bisect_left(theirs, start), bisect_left(theirs, end)
+        if first >= last:  # nothing but white space
+            return ours[first - 1] + 1 if first else 0, ours[first] if first < len(ours) else len(gold.text)
+        return ours[first], ours[last - 1] + 1
+
+    annotations = []
+    for annotation in predicted.annotations:
+        fragments = tuple(move(*fragment) for fragment in annotation.fragments)
+        start, end = fragments[0][0], max(end for _, end in fragments)
+        annotations.append(replace(annotation, start=start, end=end, fragments=fragments))
+    return replace(predicted, text=gold.text, annotations=tuple(annotations))
 
 
 def _entities(sides: Sequence[tuple[Document, Document]], labels: Sequence[str]) -> dict[Mode, Tally]:
@@ -360,19 +446,20 @@ def _mentions(annotations: Iterable[Annotation]) -> list[Mention]:
     return [Mention(a.fragments, a.label) for a in annotations]
 
 
-def _pairs(ours: Sequence[Annotation], theirs: Sequence[Annotation], *, given: bool) -> list[Pair]:
-    if not given:
-        return align(_mentions(ours), _mentions(theirs))
-    # several may share their offsets and label: the same id goes first
+def _given_pairs(doc_id: str, ours: Sequence[Annotation], theirs: Sequence[Annotation]) -> list[Pair]:
+    """Each gold span and the prediction of the same span and label, the same id first where there are several."""
     places: dict[tuple[object, ...], list[int]] = {}
     for j, b in enumerate(theirs):
         places.setdefault((b.fragments, b.label), []).append(j)
     pairs = []
     for i, a in enumerate(ours):
-        if found := places.get((a.fragments, a.label)):
-            j = next((j for j in found if theirs[j].id == a.id), found[0])
-            found.remove(j)
-            pairs.append(Pair(i, j, True, True))
+        found = places.get((a.fragments, a.label))
+        if not found:
+            where = f"document {doc_id!r}, gold {a.id} ({a.label} {a.start} {a.end})"
+            raise ValueError(f"{where}: no prediction of this span; with gold spans given, all must be judged")
+        j = next((j for j in found if theirs[j].id == a.id), found[0])
+        found.remove(j)
+        pairs.append(Pair(i, j, True, True))
     return pairs
 
 
@@ -407,7 +494,15 @@ def _error(
         axis=axis,
         gold_value=gold_value,
         predicted_value=predicted_value,
+        gold_fragments=_fragments(a),
+        predicted_fragments=_fragments(b),
     )
+
+
+def _fragments(annotation: Annotation | None) -> str:
+    if annotation is None or len(annotation.fragments) == 1:
+        return ""
+    return ";".join(f"{start} {end}" for start, end in annotation.fragments)
 
 
 def _surface(document: Document, annotation: Annotation | None) -> str:
@@ -438,6 +533,11 @@ def _only(rows: Mapping[str, Mapping[str, Sequence[float]]], keys: Sequence[str]
     return {doc_id: {key: row[key] for key in keys if key in row} for doc_id, row in rows.items()}
 
 
+def _vocabulary(code: str) -> str:
+    """What stands before the colon of a code; ``""`` for a bare one."""
+    return code.partition(":")[0] if ":" in code else ""
+
+
 def _count_link(row: dict[str, list[float]], gold: Annotation, predicted: Annotation) -> None:
     right = set(gold.concepts)
     for rank in RANKS:
@@ -445,6 +545,11 @@ def _count_link(row: dict[str, list[float]], gold: Annotation, predicted: Annota
         counts = row[f"accuracy@{rank}"]
         for i, one in enumerate((hit, hit, True, bool(predicted.concepts))):
             counts[i] += one
+
+
+def _accuracies(table: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Of linking's table, the accuracies: the recall of each rank."""
+    return {rank: row["recall"] for rank, row in table.items() if rank.startswith("accuracy")}
 
 
 def _linking(tally: Tally | None, unit: str, draws: int, seed: int, confidence: float) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from clinspan's attributes, or from those of negspaCy and medspaCy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Span
 
-#: Attributes by which other packages' components say what ours call an axis.
-KNOWN_ATTRIBUTES: Mapping[str, str] = {
-    "negex": "negated",
-    "is_negated": "negated",
-    "is_uncertain": "uncertain",
-    "is_hypothetical": "hypothetical",
-    "is_historical": "historical",
-    "is_family": "experiencer",
+#: By component: the attributes in which it says what we call an axis. Ours, negspaCy's, medspaCy's.
+KNOWN_ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
+    "clinspan_context": {axis: axis for axis in AXES},
+    "negex": {"negex": "negated"},
+    "medspacy_context": {
+        "is_negated": "negated",
+        "is_uncertain": "uncertain",
+        "is_hypothetical": "hypothetical",
+        "is_historical": "historical",
+        "is_family": "experiencer",
+    },
 }
 
 
@@ -54,8 +58,8 @@ class Finder:
         spans: a span group, or ``ents`` for ``doc.ents``; ``None`` for the group ``entities``, and ``doc.ents`` where
             there is none.
         labels: the pipeline's labels to those to score by; a label that is not listed stands for itself.
-        attributes: the axis that each attribute of a span says; ``None`` for clinspan's own, or
-            :data:`KNOWN_ATTRIBUTES`.
+        attributes: the axis that each attribute of a span says; ``None`` for those that the pipeline's components
+            are known to set (:data:`KNOWN_ATTRIBUTES`).
     """
 
     layer: str = "entities"
@@ -67,11 +71,8 @@ class Finder:
         """The axis that each attribute of the pipeline's spans says."""
         if self.attributes is not None:
             return dict(self.attributes)
-        if any(nlp.get_pipe_meta(name).factory == "clinspan_context" for name in nlp.pipe_names):
-            return {axis: axis for axis in AXES}
-        from spacy.tokens import Span
-
-        return {name: axis for name, axis in KNOWN_ATTRIBUTES.items() if Span.has_extension(name)}
+        factories = [nlp.get_pipe_meta(name).factory for name in nlp.pipe_names]
+        return {name: axis for f in factories for name, axis in KNOWN_ATTRIBUTES.get(f, {}).items()}
 
 
 _CLINSPAN = Finder()
@@ -89,13 +90,15 @@ def predict(
     Raises:
         ValueError: for a span group that the pipeline sets on no document.
     """
-    axes: dict[str, str] = {}
+    axes = finder.axes_of(nlp)
     out = []
     sets = finder.spans in (None, "ents") or finder.layer != "entities"
-    for document, doc in zip(documents, nlp.pipe(sanitize(d.text) for d in documents), strict=True):
-        axes = axes or finder.axes_of(nlp)  # some components register their attributes when they first run
-        sets = sets or finder.spans in doc.spans
-        out.append(Document(document.doc_id, document.text, tuple(_found(doc, finder, axes))))
+    docs = nlp.pipe(sanitize(document.text) for document in documents)
+    for document in documents:
+        with _naming(document):
+            doc = next(docs)
+            sets = sets or finder.spans in doc.spans
+            out.append(Document(document.doc_id, document.text, tuple(_found(doc, finder, axes))))
         if progress:
             progress()
     if documents and not sets:
@@ -113,19 +116,45 @@ def judge(
     """What the pipeline says of the spans that the documents have; see :func:`clinspan.annotate`."""
     from clinspan.pipeline import annotate
 
-    axes: dict[str, str] = {}
+    axes = finder.axes_of(nlp)
+    # other packages' components look at doc.ents, where no two may overlap
+    everything = any(nlp.get_pipe_meta(name).factory == "clinspan_context" for name in nlp.pipe_names)
     out = []
     for document in documents:
-        doc = annotate(nlp, document.text, [(a.fragments, a.label) for a in document.annotations])
-        axes = axes or finder.axes_of(nlp)
-        judged = [
-            replace(a, attributes=_axis_values(span, axes), concepts=_codes(span))
-            for a, span in zip(document.annotations, doc.spans["entities"], strict=True)
-        ]
-        out.append(replace(document, annotations=tuple(judged)))
+        said: dict[int, Annotation] = {}
+        layers = [list(range(len(document.annotations)))] if everything else _layers(document.annotations)
+        for layer in layers:
+            given = [document.annotations[i] for i in layer]
+            with _naming(document):
+                doc = annotate(nlp, document.text, [(a.fragments, a.label) for a in given])
+                for i, a, span in zip(layer, given, doc.spans["entities"], strict=True):
+                    said[i] = replace(a, attributes=_axis_values(span, axes), concepts=_codes(span))
+        out.append(replace(document, annotations=tuple(said[i] for i in sorted(said))))
         if progress:
             progress()
     return Predictions(_name(nlp), out, tuple(dict.fromkeys(axes.values())))
+
+
+@contextmanager
+def _naming(document: Document) -> Iterator[None]:
+    """Errors of a pipeline's components, without their messages: these may quote the text."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"document {document.doc_id!r}: the pipeline failed ({type(error).__name__})") from None
+
+
+def _layers(annotations: Sequence[Annotation]) -> list[list[int]]:
+    """Places of the annotations, in as few groups without overlap as they allow."""
+    layers: list[tuple[list[int], int]] = []
+    for i in sorted(range(len(annotations)), key=lambda i: (annotations[i].start, annotations[i].end)):
+        start, end = annotations[i].start, annotations[i].end
+        number = next((n for n, (_, last) in enumerate(layers) if last <= start), None)
+        if number is None:
+            layers.append(([i], end))
+        else:
+            layers[number] = ([*layers[number][0], i], end)
+    return [places for places, _ in layers]
 
 
 def is_predictions(name: str | Path) -> bool:
@@ -139,8 +168,8 @@ def read_predictions(
 ) -> Predictions:
     """Predictions from files: JSON lines, any other corpus format, or the output folder of ``clinspan extract``.
 
-    Attributes that are called as an axis, in whatever case, say it; an axis that no annotation mentions is taken as
-    not said at all.
+    Attributes that are called as an axis, in whatever case, say it. Files write down what is so, not what is not: where
+    any axis is mentioned, one that is not mentioned is taken to be said of none; where none is, nothing is said.
 
     Args:
         path: a file or a folder.
@@ -160,8 +189,8 @@ def read_predictions(
             raise CorpusError(path, 0, "neither a pipeline nor predictions whose format the file names tell")
         documents = read_files(path, name)
     mapped = [called_axes(document, path, labels or {}) for document in documents]
-    said = {axis for d in mapped for a in d.annotations for axis in a.attributes}
-    return Predictions(str(path), mapped, tuple(axis for axis in AXES if axis in said))
+    says = any(a.attributes for d in mapped for a in d.annotations)
+    return Predictions(str(path), mapped, AXES if says else ())
 
 
 def _run_documents(folder: Path) -> Iterator[Document]:
@@ -170,7 +199,7 @@ def _run_documents(folder: Path) -> Iterator[Document]:
     rows: dict[str, list[dict[str, Any]]] = {
         note_id: [] for note_id in read_table(folder, "notes").column("note_id").to_pylist()
     }
-    columns = ["note_id", "start", "end", "label", "concept_id", "vocabulary", *AXES]
+    columns = ["note_id", "start", "end", "text", "label", "concept_id", "vocabulary", *AXES]
     for row in read_table(folder, "entities").select(columns).to_pylist():
         rows.setdefault(row["note_id"], []).append(row)
     for note_id, found in rows.items():
@@ -189,6 +218,7 @@ def _run_documents(folder: Path) -> Iterator[Document]:
                 )
                 for number, row in enumerate(found, 1)
             ),
+            surfaces=tuple(row["text"] for row in found),
         )
 
 

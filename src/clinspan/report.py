@@ -6,6 +6,7 @@ All show the one dict that :func:`clinspan.evaluate.run` puts together.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinspan.corpora import Document
-from clinspan.evaluate import KINDS, NONE, Error
+from clinspan.evaluate import KINDS, Error
 from clinspan.scoring import MACRO, MICRO
 
 if TYPE_CHECKING:
@@ -27,20 +28,45 @@ _MODES = ("strict", "relaxed", "partial")
 _METRICS = ("precision", "recall", "f1")
 
 
-def write(report: Mapping[str, Any], errors: Sequence[Error], documents: Sequence[Document], folder: Path) -> None:
-    """Write ``scores.json``, ``errors.csv`` and ``report.html`` into a folder, which is made if it is not there.
+FILES: tuple[str, ...] = ("scores.json", "errors.csv", "report.html")
+
+
+def write(
+    report: Mapping[str, Any],
+    errors: Sequence[Error],
+    documents: Sequence[Document],
+    folder: Path,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write :data:`FILES` into a folder, which is made if it is not there; all of them, or none.
 
     Raises:
-        OSError: when it cannot be written to.
+        FileExistsError: when one of them is there and is not to be overwritten.
+        OSError: when the folder cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    content = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / "scores.json").write_text(content + "\n", encoding="utf-8")
-    with (folder / "errors.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Error)])
-        writer.writeheader()
-        writer.writerows(map(asdict, errors))
-    (folder / "report.html").write_text(to_page(report, errors, documents), encoding="utf-8")
+    if not overwrite and any((folder / name).exists() for name in FILES):
+        raise FileExistsError(f"{folder}: holds an evaluation already")
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, [field.name for field in fields(Error)])
+    writer.writeheader()
+    writer.writerows(map(asdict, errors))
+    contents = (
+        json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+        table.getvalue(),
+        to_page(report, errors, documents),
+    )
+    aside = [folder / f".{name}.part" for name in FILES]
+    try:
+        for path, content in zip(aside, contents, strict=True):
+            # a note id may be a file name that is not UTF-8
+            path.write_bytes(content.encode("utf-8", errors="backslashreplace"))
+        for path, name in zip(aside, FILES, strict=True):
+            path.replace(folder / name)
+    finally:
+        for path in aside:
+            path.unlink(missing_ok=True)
 
 
 # --- the terminal ---
@@ -70,34 +96,40 @@ def to_terminal(report: Mapping[str, Any]) -> Iterator[Table | str]:
         agreed = [f"{axis} {value:.3f}" for axis, value in judged["kappa"].items() if value is not None]
         if agreed:
             yield f"Cohen's kappa: {', '.join(agreed)}"
+    judges = corpus["layer"] == "entities" and (entities or judged["entities"])
+    if judges and (silent := [axis for axis in corpus["axes"] if axis not in judged["axes"]]):
+        yield f"not scored, since {report['pipeline']} says nothing of them: {', '.join(silent)}"
     if linking := scores["linking"]:
         ranks = ", ".join(f"{name} {to_text(linking[name])}" for name in linking if name.startswith("accuracy"))
         yield f"linking, {linking['entities']:,} matched entities with gold codes: {ranks}"
     if scores["entities"] or judged["entities"]:
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in scores["errors"].items() if n)
         yield f"disagreements: {kinds or 'none'}"
-    if missing := report["without_predictions"]:
-        yield f"{missing:,} documents have no predictions, not even none: they count as missed"
+    for side in (report, report["against"]):
+        if side and (missing := side["without_predictions"]):
+            yield f"{side['pipeline']} has no line for {missing:,} documents: all in them counts as missed"
     if against := report["against"]:
         yield f"less {against['pipeline']}"
         yield _table(
-            ("what", "difference in F1", "p"),
+            ("what", "difference", "p"),
             [
                 [name, to_text(row["f1"], signed=True), _p(row["f1"]["p"])]
                 for name, row in _difference_rows(against["differences"])
             ],
         )
+        yield "p: approximate randomization over documents, not corrected for the number of rows"
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for heading in headings:
         name = heading in ("label", "axis", "value", "what")
         table.add_column(heading, justify="left" if name else "right", no_wrap=name)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # a label may look like markup
     return table
 
 
@@ -117,6 +149,8 @@ def _difference_rows(differences: Mapping[str, Any]) -> Iterator[tuple[str, Mapp
         for value, row in values.items():
             if value != MICRO and row["f1"]["value"] is not None:
                 yield f"{axis} {value}", row
+    for rank, row in differences["linking"].items():
+        yield f"linking {rank}", {"f1": row}
 
 
 def _title(report: Mapping[str, Any]) -> str:
@@ -256,9 +290,10 @@ def _against_section(against: Mapping[str, Any]) -> str:
         for name, row in _difference_rows(against["differences"])
     ]
     return f"""<section><h2>Less {escape(against["pipeline"])}</h2>
-<div class=wide><table><thead><tr><th>what<th>difference in F1<th>p<tbody>{"".join(rows)}</table></div>
-<p class=note>p: approximate randomization over documents, {against["differences"]["rounds"]:,} rounds, two-sided; not
-corrected for the number of rows.</p></section>"""
+<div class=wide><table><thead><tr><th>what<th>difference<th>p<tbody>{"".join(rows)}</table></div>
+<p class=note>Of F1, or of accuracy; of assertion on the mentions that both were judged on. p: approximate
+randomization over documents, {against["differences"]["rounds"]:,} rounds, two-sided; not corrected for the number of
+rows.</p></section>"""
 
 
 def _confusion_section(confusion: Mapping[str, Any]) -> str:
@@ -271,7 +306,7 @@ def _confusion_section(confusion: Mapping[str, Any]) -> str:
 
 def _matrix(name: str, cells: Sequence[Sequence[Any]]) -> str:
     counts = {(a, b): n for a, b, n in cells}
-    values = sorted({v for pair in counts for v in pair}, key=lambda v: (v == NONE, v))
+    values = sorted({v for pair in counts for v in pair}, key=lambda v: (v is None, v or ""))
     sums = {a: sum(n for (x, _), n in counts.items() if x == a) for a in values}
     rows = []
     for a in values:
@@ -281,12 +316,16 @@ def _matrix(name: str, cells: Sequence[Sequence[Any]]) -> str:
             share = n / sums[a] if sums[a] else 0.0
             kind = "right" if a == b else "wrong"
             shown.append(f'<td class="n {kind}" style="--share:{share:.3f}">{n or ""}')
-        rows.append(f"<tr><th scope=row>{escape(a)}</th>{''.join(shown)}")
-    head = "".join(f"<th scope=col><span>{escape(b)}</span>" for b in values)
+        rows.append(f"<tr><th scope=row>{_named(a)}</th>{''.join(shown)}")
+    head = "".join(f"<th scope=col><span>{_named(b)}</span>" for b in values)
     return (
         f"<figure><figcaption>{escape(name)}</figcaption><div class=wide>"
         f"<table class=matrix><thead><tr><td>{head}<tbody>{''.join(rows)}</table></div></figure>"
     )
+
+
+def _named(value: str | None) -> str:
+    return "<i>nothing</i>" if value is None else escape(value)
 
 
 def _bar(interval: Mapping[str, Any], kind: str) -> str:

@@ -4,7 +4,8 @@ What is resampled are units: documents, or groups of documents that belong toget
 A score is computed from the sums of the drawn units' counts, never as a mean of the units' scores.
 
 - Intervals are percentiles of bootstrap draws (Efron and Tibshirani 1993). Draws in which a score is not defined,
-  because nothing of its label was drawn, are left out of its percentiles.
+  because nothing of its label was drawn, are left out of its percentiles. With few units they come out too narrow, so
+  there is none where fewer than :data:`LEAST_UNITS` have any count of a label, nor where all draws give one value.
 - The test swaps the two systems' counts, unit by unit, at the toss of a coin, and asks how often the difference is at
   least as large as the one seen (Noreen 1989; Yeh 2000): ``p = (1 + such rounds) / (1 + rounds)``, two-sided.
 
@@ -14,6 +15,7 @@ Everything is matrix products over the units' counts: 1,000 draws of 1,000 docum
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -23,6 +25,8 @@ from numpy.typing import NDArray
 from clinspan.scoring import Tally
 
 Array = NDArray[np.float64]
+#: Units with a count of the label that an interval asks for.
+LEAST_UNITS = 10
 METRICS: tuple[str, ...] = ("precision", "recall", "f1")
 _CELLS = 2_000_000  # of a block of draws: 16 MB
 
@@ -115,7 +119,7 @@ def intervals(counts: Array, *, draws: int, seed: int, confidence: float = 0.95)
     if not draws or not len(counts):
         return [{m: Interval(_number(v)) for m, v in zip(METRICS, row, strict=True)} for row in point]
     drawn = with_averages(_resampled(counts, draws=draws, seed=seed))
-    low, high = _percentiles(drawn, confidence)
+    low, high = _percentiles(drawn, confidence, enough=_enough(counts))
     return [
         {m: Interval(_number(point[k, i]), _number(low[k, i]), _number(high[k, i])) for i, m in enumerate(METRICS)}
         for k in range(len(point))
@@ -133,8 +137,10 @@ def differences(
     if first.shape != second.shape:
         raise ValueError(f"counts of shapes {first.shape} and {second.shape}")
     seen = with_averages(first.sum(axis=0)) - with_averages(second.sum(axis=0))
-    resampled = [with_averages(_resampled(counts, draws=draws, seed=seed)) for counts in (first, second)]
-    low, high = _percentiles(resampled[0] - resampled[1], confidence)
+    low = high = np.full_like(seen, np.nan)
+    if draws and len(first):
+        resampled = [with_averages(_resampled(counts, draws=draws, seed=seed)) for counts in (first, second)]
+        low, high = _percentiles(resampled[0] - resampled[1], confidence, enough=_enough(first + second))
     p = _randomization(first, second, seen, rounds=rounds, seed=seed)
     return [
         {m: Difference(*(_number(array[k, i]) for array in (seen, low, high, p))) for i, m in enumerate(METRICS)}
@@ -177,12 +183,22 @@ def _blocks(total: int, units: int) -> Iterator[int]:
         yield min(size, total - start)
 
 
-def _percentiles(drawn: Array, confidence: float) -> Sequence[Array]:
+def _enough(counts: Array) -> NDArray[np.bool_]:
+    """For each key, then micro and macro: whether enough units have a count of it."""
+    units = (counts[..., 2:].sum(axis=-1) > 0).sum(axis=0)
+    anything = (counts[..., 2:].sum(axis=(-2, -1)) > 0).sum()
+    return np.array([*units, anything, anything]) >= LEAST_UNITS
+
+
+def _percentiles(drawn: Array, confidence: float, *, enough: NDArray[np.bool_]) -> Sequence[Array]:
     tail = 100 * (1 - confidence) / 2
     out = np.full((2, *drawn.shape[1:]), np.nan)
-    defined = ~np.isnan(drawn).all(axis=0)
-    if defined.any():
-        out[:, defined] = np.nanpercentile(drawn[:, defined], [tail, 100 - tail], axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of scores that no draw has
+        spread = np.nanmax(drawn, axis=0) > np.nanmin(drawn, axis=0)
+    sound = spread & enough[:, None]
+    if sound.any():
+        out[:, sound] = np.nanpercentile(drawn[:, sound], [tail, 100 - tail], axis=0)
     return list(out)
 
 

@@ -268,23 +268,60 @@ class Pair(NamedTuple):
 def align(gold: Sequence[Mention], predicted: Sequence[Mention]) -> list[Pair]:
     """Pair the mentions of a document one to one.
 
-    The same label goes before another, then the same fragments before an overlap, then more shared characters before
-    fewer, then what comes first. Mentions that overlap nothing left to pair with stand alone. Pairs are in the order
-    of gold, then of what is only predicted.
+    Mentions with the same label and fragments first; then as many as can be of those with the same label that
+    overlap, preferring more shared characters; then the same with other labels. Mentions that overlap nothing left to
+    pair with stand alone. Pairs are in the order of gold, then of what is only predicted.
     """
-    candidates = []
+    rounds: list[dict[int, list[tuple[int, int]]]] = [{}, {}, {}, {}]
     for i, j, shared in _overlaps([m.fragments for m in gold], [m.fragments for m in predicted]):
-        same_label = gold[i].label == predicted[j].label
-        same_span = gold[i].fragments == predicted[j].fragments
-        candidates.append((not same_label, not same_span, -shared, i, j))
-    partner: dict[int, Pair] = {}
+        other_label = gold[i].label != predicted[j].label
+        other_span = gold[i].fragments != predicted[j].fragments
+        rounds[2 * other_label + other_span].setdefault(i, []).append((-shared, j))
+    partner: dict[int, int] = {}
     taken: set[int] = set()
-    for other_label, other_span, _, i, j in sorted(candidates):
-        if i not in partner and j not in taken:
-            partner[i] = Pair(i, j, not other_span, not other_label)
-            taken.add(j)
-    pairs = [partner.get(i, Pair(i, None)) for i in range(len(gold))]
+    for candidates in rounds:
+        free = {
+            i: [j for _, j in sorted(options) if j not in taken]
+            for i, options in candidates.items()
+            if i not in partner
+        }
+        matched = _matching(free)
+        partner.update(matched)
+        taken.update(matched.values())
+    pairs = []
+    for i, one in enumerate(gold):
+        if i in partner:
+            other = predicted[partner[i]]
+            pairs.append(Pair(i, partner[i], one.fragments == other.fragments, one.label == other.label))
+        else:
+            pairs.append(Pair(i, None))
     return pairs + [Pair(None, j) for j in range(len(predicted)) if j not in taken]
+
+
+def _matching(candidates: Mapping[int, Sequence[int]]) -> dict[int, int]:
+    """A largest one-to-one choice among each one's candidates: Kuhn's augmenting paths (1955), without recursion."""
+    holder: dict[int, int] = {}  # by candidate
+    choice: dict[int, int] = {}
+    for first in candidates:
+        asked_by: dict[int, int] = {}
+        asking = [first]
+        free = None
+        for one in asking:
+            for candidate in candidates[one]:
+                if candidate not in asked_by:
+                    asked_by[candidate] = one
+                    if candidate not in holder:
+                        free = candidate
+                        break
+                    asking.append(holder[candidate])
+            if free is not None:
+                break
+        while free is not None:  # everyone on the path takes what they asked for
+            one = asked_by[free]
+            before = choice.get(one)
+            holder[free], choice[one] = one, free
+            free = before
+    return choice
 
 
 def _overlaps(gold: Sequence[Fragments], predicted: Sequence[Fragments]) -> Iterator[tuple[int, int, int]]:

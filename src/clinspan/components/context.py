@@ -120,12 +120,15 @@ class Context:
         self.rules = rules
         self._attached: dict[str, Rule] = {}
         self._self: dict[str, Rule] = {}
+        self._within: dict[str, Rule] = {}
         names: list[tuple[str, int]] = []
         for number, rule in enumerate(rules):
             if rule.direction == "attached":
                 self._attached.update(dict.fromkeys(rule.cues, rule))
             elif rule.direction == "self":
                 self._self.update(dict.fromkeys(rule.cues, rule))
+            elif rule.direction == "within":
+                self._within.update(dict.fromkeys(rule.cues, rule))
             else:
                 names += [(cue, number) for cue in rule.cues]
         self._matcher = Matcher(TermIndex.build(names))
@@ -185,9 +188,9 @@ class Context:
             rule = self._attached_to(words, offsets, start)
             if rule and label in rule.labels:
                 out[k] += [Judgement(axis, rule.value, rule.id, start - 1, start) for axis in rule.axes]
-            rule = self._self.get(words[start].lower()) if end == start + 1 else None
+            rule = (self._self if end == start + 1 else self._within).get(words[start].lower())
             if rule and label in rule.labels:
-                out[k] += [Judgement(axis, rule.value, rule.id, start, end) for axis in rule.axes]
+                out[k] += [Judgement(axis, rule.value, rule.id, start, start + 1) for axis in rule.axes]
         order = sorted(range(len(entities)), key=lambda k: entities[k][0])
         e = 0
         carried: dict[str, _Active] = {}
@@ -271,9 +274,7 @@ class Context:
         before, after = (tuple((axis, tuple(rules)) for axis, rules in side.items()) for side in begins)
         axes = frozenset(axis for rule in rules for axis in rule.axes)
         direction = "pseudo" if any(rule.direction == "pseudo" for rule in rules) else rules[0].direction
-        effect = self._effects[ids] = _Effect(
-            direction, axes, bool(before or after), tuple(ends), before, after
-        )
+        effect = self._effects[ids] = _Effect(direction, axes, bool(before or after), tuple(ends), before, after)
         return effect
 
     def _attached_to(self, words: Sequence[str], offsets: Sequence[int], start: int) -> Rule | None:
@@ -328,7 +329,7 @@ class Context:
                 if axis == "negated":
                     if label == "MEASUREMENT" and _has_result(words, end):
                         continue
-                    if before and (words[start].lower() in _AFFIRMING or (before[1] != label and not joined)):
+                    if before and before[1] != label and not joined:
                         continue
                 for rule in rules:
                     # an item of the list whose item before the cue reached is reached too
@@ -463,8 +464,8 @@ def _step(
     if active:
         for axis in cue.effect.ends:
             held = active.get(axis)
-            # "Denies: fever": a colon right behind the cue does not end it
-            if held and not (forwards and held.cue.end == cue.start and words[cue.start] in (":", "-")):
+            # "Denies: fever": a colon right behind the cue does not end it; nor does "had" right before "subsided"
+            if held and (cue.end < held.cue.start if not forwards else not _opens_list(words, held.cue, cue)):
                 del active[axis]
     for axis, rules in begins:
         if axis == "negated" and forwards and active:
@@ -472,6 +473,10 @@ def _step(
             if held and held.cue.end < cue.start and "uncertain" not in cue.effect.axes:
                 del active["uncertain"]  # "suggestive of demyelination without mass effect"
         active[axis] = _Active(cue, rules)
+
+
+def _opens_list(words: Sequence[str], held: _Cue, cue: _Cue) -> bool:
+    return held.end == cue.start and words[cue.start] in (":", "-")
 
 
 def _in_scope(words: Sequence[str], low: int, high: int, rule: Rule) -> bool:
@@ -486,9 +491,14 @@ def _in_scope(words: Sequence[str], low: int, high: int, rule: Rule) -> bool:
     return True
 
 
-_SEPARATORS = frozenset(", / and or nor & and/or any a the".split())
-# "No tobacco use, occasional alcohol": an item that begins so is not denied by the word before the list.
-_AFFIRMING = frozenset("occasional occasionally social rare rarely moderate heavy former some mild minimal".split())
+_SEPARATORS = frozenset(", / and or nor & and/or any a the ( )".split())
+#: "No tobacco use, occasional alcohol": an item that begins so is not denied by the word before the list.
+_AFFIRMING = frozenset(
+    """
+    a an occasional occasionally social rare rarely mild mildly minimal moderate moderately heavy former some severe
+    trace slight slightly chronic stable multiple several numerous marked diffuse elevated increased decreased positive
+    """.split()
+)
 _RESULTS = frozenset(
     "neg negative pos positive nl normal wnl elevated high low unremarkable pending was were is".split()
 )
@@ -507,13 +517,17 @@ _LOOKED_FOR = frozenset(
 
 
 def _begins_clause(words: Sequence[str], low: int, start: int, end: int) -> bool:
-    """Whether an entity after another one of a list is the subject of a clause of its own.
+    """Whether an entity after another one of a list is none of its items.
 
-    "no fever or vomiting, abdominal pain is worse", "no hydronephrosis and the cyst is stable"; not "no fever, rash or
-    pain is noted".
+    "no edema, mild cough", "no fever or vomiting, abdominal pain is worse", "no hydronephrosis and the cyst is
+    stable"; not "no fever, rash or mild cough", "no fever, rash, pain is noted".
     """
     between = [word.lower() for word in words[low:start] if not word.isspace()]
-    if not between or "or" in between or "nor" in between or not {",", "and", ";"}.intersection(between):
+    if "or" in between or "nor" in between:
+        return False
+    if _AFFIRMING.intersection(between) or words[start].lower() in _AFFIRMING:
+        return True
+    if not {",", "and", ";"}.intersection(between):
         return False
     place = _next_ink(words, end)
     if place >= len(words) or words[place].lower() not in _VERBS:

@@ -6,7 +6,7 @@ one format to another and says what did not come along.
 """
 
 from clinspan.corpora.conversion import LOSSES, Loss, compare, convert, write_losses
-from clinspan.corpora.formats import FORMATS, Format, guess_format, read_files
+from clinspan.corpora.formats import FORMATS, WRITABLE, Format, guess_format, read_files
 from clinspan.corpora.model import Annotation, CorpusError, Document, read_text
 from clinspan.corpora.spec import (
     AXES,
@@ -26,6 +26,7 @@ __all__ = [
     "FORMATS",
     "LAYERS",
     "LOSSES",
+    "WRITABLE",
     "Annotation",
     "CorpusError",
     "Document",

@@ -59,6 +59,9 @@ FORMATS: dict[str, Format] = {
     "plain": Format("plain", "texts without annotations", ("*.csv", "*.json", "*.txt"), writes=False),
 }
 
+#: The formats that can be written.
+WRITABLE: tuple[str, ...] = tuple(name for name, known in FORMATS.items() if known.writes)
+
 #: What a file's name tells, for formats that have a suffix to themselves.
 _SUFFIXES = {
     ".ann": "brat",

@@ -102,7 +102,15 @@ def _document(raw: Mapping[str, Any], default_id: str) -> Document:
         if len(relation) != 3:
             raise Malformed("a relation is not of the form [type, first, second]")
         relations.append((relation[0], relation[1], relation[2]))
-    return Document(_document_id(raw, default_id), text, annotations, tuple(relations), tuple(in_order))
+    surfaces = tuple(surface or "" for _, surface in mentions) if "text" not in raw else ()
+    return Document(
+        _document_id(raw, default_id),
+        text,
+        annotations,
+        tuple(relations),
+        tuple(in_order),
+        surfaces if any(surfaces) else (),
+    )
 
 
 def _document_id(raw: Mapping[str, Any], default: str) -> str:

@@ -62,6 +62,7 @@ class Document:
             concepts (PubTator).
         mismatched: ids of annotations whose text as published is not the text at their offsets, white space aside.
             They are kept: the offsets decide.
+        surfaces: where a file of predictions gives no text, what each annotation's is said to be, ``""`` for unknown.
     """
 
     doc_id: str
@@ -69,6 +70,7 @@ class Document:
     annotations: tuple[Annotation, ...] = ()
     relations: tuple[tuple[str, str, str], ...] = ()
     mismatched: tuple[str, ...] = ()
+    surfaces: tuple[str, ...] = ()
 
 
 def read_bytes(path: Path) -> bytes:

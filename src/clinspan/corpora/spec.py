@@ -68,7 +68,10 @@ class Spec:
 
 @dataclass(frozen=True)
 class Gold:
-    """Documents to score by, with the labels and axes they mark; see :func:`gold_of` and :func:`gold_of_files`."""
+    """Documents to score by, with the labels and axes they mark; see :func:`gold_of` and :func:`gold_of_files`.
+
+    ``ignored`` are attributes of files without a spec that are called as no axis.
+    """
 
     name: str
     split: str
@@ -78,6 +81,7 @@ class Gold:
     judged: tuple[str, ...] = ()
     layer: str = "entities"
     unit: str = ""
+    ignored: tuple[str, ...] = ()
 
 
 def gold_of(spec: Spec, *, data: str | Path | None = None, split: str) -> Gold:
@@ -105,15 +109,18 @@ def gold_of_files(path: str | Path, format_name: str, *, labels: Mapping[str, st
     Raises:
         CorpusError: as :func:`~clinspan.corpora.formats.read_files`, and for a value that an axis cannot have.
     """
-    documents = [called_axes(document, path, labels or {}) for document in read_files(path, format_name)]
+    read = list(read_files(path, format_name))
+    documents = [called_axes(document, path, labels or {}) for document in read]
     annotations = [annotation for document in documents for annotation in document.annotations]
     used = {axis for annotation in annotations for axis in annotation.attributes}
+    names = {name for document in read for annotation in document.annotations for name in annotation.attributes}
     return Gold(
         name=Path(path).name,
         split="",
         documents=tuple(documents),
         labels=tuple(sorted({annotation.label for annotation in annotations})),
         axes=tuple(axis for axis in AXES if axis in used),
+        ignored=tuple(sorted(name for name in names if name.lower() not in AXES)),
     )
 
 
@@ -132,7 +139,7 @@ def called_axes(document: Document, path: str | Path, labels: Mapping[str, str])
                 continue
             if text not in (EXPERIENCERS if axis == "experiencer" else ("true", "false")):
                 where = f"document {document.doc_id}, annotation {annotation.id}"
-                raise CorpusError(path, 0, f"{where}: {axis} has a value it cannot have")
+                raise CorpusError(path, 0, f"{where}: {axis} has a value it cannot have; a spec.json can map it")
             values[axis] = text if axis == "experiencer" else text == "true"
         label = labels.get(annotation.label, annotation.label)
         annotations.append(replace(annotation, label=label, attributes=values))
