@@ -7,9 +7,11 @@ The columns of ``resources/en/context.tsv``, and of a user's own table:
   the section would set;
 - ``direction``: ``before`` (the cue stands before the entity), ``after``, ``answer`` (after it and last in its clause:
   "fever: no,"), ``both``, ``beside`` (both, but not along a list: "cyst versus abscess"), ``attached`` (a sign written
-  onto the entity), ``self`` (the entity itself, a single word), ``within`` (the first of the entity's words),
-  ``pseudo`` (looks like a cue of its axes and is none), ``termination`` (ends the scopes of its axes), ``set`` (no
-  rule: a list of words that cues name as ``@id``);
+  onto the entity), ``self`` (the entity itself, a single word), ``within`` (the first of the entity's words), ``sign``
+  (a word right before the entities of a sentence, or right behind them, where others have the opposite one: "+ cough
+  - fever"), ``reply`` (a sentence's first word, of the question before it: "Fever? No."), ``pseudo`` (looks like a cue
+  of its axes and is none), ``termination`` (ends the scopes of its axes), ``set`` (no rule: a list of words that cues
+  name as ``@id``);
 - ``scope``: most tokens between cue and entity, empty for the whole sentence; ``stops``: tokens that end the scope;
 - ``labels``: the labels it may touch, empty for all but ANATOMY;
 - ``cues``: wordings separated by ``|``; ``{a,b}`` and ``@set`` stand for each of several words.
@@ -25,7 +27,9 @@ from typing import NamedTuple
 from clinspan import schema
 
 COLUMNS = ("id", "axis", "value", "direction", "scope", "stops", "labels", "cues")
-DIRECTIONS = ("before", "after", "answer", "both", "beside", "attached", "self", "within", "pseudo", "termination")
+#: Directions whose cues are single words beside or in the entity, not searched for in the text.
+WORD_DIRECTIONS = ("attached", "self", "within", "sign", "reply")
+DIRECTIONS = ("before", "after", "answer", "both", "beside", *WORD_DIRECTIONS, "pseudo", "termination")
 AXES = (*schema.FLAGS, "experiencer")
 #: Labels that no rule touches unless it names them, and the others.
 NOT_JUDGED = frozenset(["ANATOMY"])

@@ -24,14 +24,16 @@ from spacy.tokens import Doc
 from clinspan import schema
 from clinspan.attributes import ENTITIES, values_of
 from clinspan.components import resource_rows
+from clinspan.components.clauses import begins_clause, closes, has_result, is_item, joined, last_ink, next_ink
 from clinspan.components.sections import Places
 from clinspan.components.tokenizer import sentence_starts, token_table
 from clinspan.matching import Matcher, TermIndex
-from clinspan.rules import JUDGED, NOT_JUDGED, Rule, read_rules
+from clinspan.rules import JUDGED, NOT_JUDGED, WORD_DIRECTIONS, Rule, read_rules
 
 _FORWARDS = ("before", "both", "beside")
 _BACKWARDS = ("after", "answer", "both", "beside")
-_BULLETS = frozenset(["-", "*", "\u2022", "\u00b7", "\u2013", "+"])
+#: Axes whose scope a new clause ends: "no fever, the rash is gone".
+_CLAUSAL = frozenset(["negated", "allergy", "uncertain"])
 
 
 class SectionDefault(NamedTuple):
@@ -70,6 +72,12 @@ class _Effect(NamedTuple):
     ends: tuple[str, ...]
     before: tuple[tuple[str, tuple[Rule, ...]], ...]
     after: tuple[tuple[str, tuple[Rule, ...]], ...]
+
+    def without(self, axes: frozenset[str]) -> _Effect:
+        """What it does on other axes."""
+        before, after = (tuple(item for item in side if item[0] not in axes) for side in (self.before, self.after))
+        ends = tuple(axis for axis in self.ends if axis not in axes)
+        return _Effect(self.direction, self.axes - axes, bool(before or after), ends, before, after)
 
 
 class _Cue(NamedTuple):
@@ -118,17 +126,11 @@ class Context:
 
     def _set_rules(self, rules: list[Rule]) -> None:
         self.rules = rules
-        self._attached: dict[str, Rule] = {}
-        self._self: dict[str, Rule] = {}
-        self._within: dict[str, Rule] = {}
+        self._by_word: dict[str, dict[str, Rule]] = {direction: {} for direction in WORD_DIRECTIONS}
         names: list[tuple[str, int]] = []
         for number, rule in enumerate(rules):
-            if rule.direction == "attached":
-                self._attached.update(dict.fromkeys(rule.cues, rule))
-            elif rule.direction == "self":
-                self._self.update(dict.fromkeys(rule.cues, rule))
-            elif rule.direction == "within":
-                self._within.update(dict.fromkeys(rule.cues, rule))
+            if rule.direction in WORD_DIRECTIONS:
+                self._by_word[rule.direction].update(dict.fromkeys(rule.cues, rule))
             else:
                 names += [(cue, number) for cue in rule.cues]
         self._matcher = Matcher(TermIndex.build(names))
@@ -188,25 +190,28 @@ class Context:
             rule = self._attached_to(words, offsets, start)
             if rule and label in rule.labels:
                 out[k] += [Judgement(axis, rule.value, rule.id, start - 1, start) for axis in rule.axes]
-            rule = (self._self if end == start + 1 else self._within).get(words[start].lower())
+            rule = self._by_word["self" if end == start + 1 else "within"].get(words[start].lower())
             if rule and label in rule.labels:
                 out[k] += [Judgement(axis, rule.value, rule.id, start, start + 1) for axis in rule.axes]
         order = sorted(range(len(entities)), key=lambda k: entities[k][0])
         e = 0
         carried: dict[str, _Active] = {}
+        asked: list[int] = []  # the entities of a question just before
         for begin, end in zip(bounds, [*bounds[1:], len(words)]):
             first_e = e
             while e < len(order) and entities[order[e]][0] < end:
                 e += 1
             mine = order[first_e:e]
-            if carried and words[begin] not in _BULLETS and not words[begin].isdigit():
+            last = last_ink(words, end) - 1
+            if asked:
+                self._reply(words, begin, asked, entities, out)
+            asked = mine if mine and words[last] == "?" else []
+            if carried and not is_item(words, begin, end, entities[mine[0]][0] if mine else -1):
                 carried = {}
-            last = end - 1
-            while last > begin and words[last].isspace():
-                last -= 1
             heads_list = words[last] == ":"
             if not mine and not heads_list:
                 continue
+            self._signs(words, mine, entities, out)
             cues = self._cues(words, begin, end, [entities[k] for k in mine], carried=bool(carried))
             if not carried and not cues:
                 continue
@@ -218,6 +223,51 @@ class Context:
                 # "Denies:" over a list
                 carried = {axis: held for axis, held in active.items() if held.cue.end in (last, last + 1)}
         return out
+
+    def _signs(
+        self,
+        words: Sequence[str],
+        mine: Sequence[int],
+        entities: Sequence[tuple[int, int, str]],
+        out: list[list[Judgement]],
+    ) -> None:
+        """Signs on one side of the entities of a sentence that has both: "+ cough - fever", "neg cp pos sob"."""
+        signs = self._by_word["sign"]
+        if not signs or not mine:
+            return
+        sides: list[dict[int, int]] = [{}, {}]  # by entity: the token of the sign before it, and behind it
+        for k in mine:
+            start, end, _ = entities[k]
+            before, behind = last_ink(words, start) - 1, next_ink(words, end)
+            if before >= 0 and words[before].lower() in signs:
+                sides[0][k] = before
+            if behind < len(words) and words[behind].lower() in signs:
+                sides[1][k] = behind
+        side = sides[0] if mine[0] in sides[0] else sides[1]
+        found = {k: signs[words[token].lower()] for k, token in side.items()}
+        if len({rule.value for rule in found.values()}) < 2:
+            return
+        for k, rule in found.items():
+            if entities[k][2] in rule.labels:
+                out[k] += [Judgement(axis, rule.value, rule.id, side[k], side[k] + 1) for axis in rule.axes]
+
+    def _reply(
+        self,
+        words: Sequence[str],
+        begin: int,
+        asked: Sequence[int],
+        entities: Sequence[tuple[int, int, str]],
+        out: list[list[Judgement]],
+    ) -> None:
+        """ "Fever? No.": what the first word of a sentence says of the question before it."""
+        place = next_ink(words, begin)
+        rule = self._by_word["reply"].get(words[place].lower()) if place < len(words) else None
+        if rule is None or not closes(words, place + 1):
+            return
+        for k in asked:
+            if entities[k][2] in rule.labels:
+                out[k] = [j for j in out[k] if j.axis != "uncertain" and j.axis not in rule.axes]
+                out[k] += [Judgement(axis, rule.value, rule.id, place, place + 1) for axis in rule.axes]
 
     def _cues(
         self,
@@ -254,9 +304,11 @@ class Context:
             if effect.direction == "pseudo":
                 if not effect.opens:
                     continue
-            elif stop - 1 in pseudo and effect.axes <= pseudo[stop - 1]:
-                continue
-            if effect.direction == "answer" and not _closes(words, stop):
+            elif stop - 1 in pseudo:
+                effect = effect.without(pseudo[stop - 1])
+                if not effect.axes:
+                    continue
+            if effect.direction == "answer" and not closes(words, stop):
                 continue
             found.append(_Cue(start, stop, effect))
             last = stop
@@ -282,7 +334,7 @@ class Context:
         if not start:
             return None
         sign = words[start - 1]
-        rule = self._attached.get(sign)
+        rule = self._by_word["attached"].get(sign)
         if rule is None or offsets[start] != offsets[start - 1] + len(sign):
             return None
         if start > 1:
@@ -322,20 +374,20 @@ class Context:
                 before = listed.get(axis)
                 if before and before[0] is not cue:
                     before = None
-                joined = before is not None and _joined(words, before[2], start)
-                if axis in _CLAUSAL and before and _begins_clause(words, before[2], start, end):
+                listed_on = before is not None and joined(words, before[2], start)
+                if axis in _CLAUSAL and before and begins_clause(words, before[2], start, end):
                     del active[axis]
                     continue
                 if axis == "negated":
-                    if label == "MEASUREMENT" and _has_result(words, end):
+                    if label == "MEASUREMENT" and has_result(words, end):
                         continue
-                    if before and before[1] != label and not joined:
+                    if before and before[1] != label and not listed_on:
                         continue
                 for rule in rules:
                     # an item of the list whose item before the cue reached is reached too
                     if label in rule.labels and (
                         carried.get(axis) is held
-                        or (joined and before and before[1] == label)
+                        or (listed_on and before and before[1] == label)
                         or _in_scope(words, cue.end, start, rule)
                     ):
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
@@ -371,7 +423,7 @@ class Context:
                     continue
                 last = flagged.get(axis)
                 again = last is not None and last[0] is cue
-                if last is not None and again and not _joined(words, end, last[1]):
+                if last is not None and again and not joined(words, end, last[1]):
                     continue
                 for rule in rules:
                     # an item of the list whose next item the cue reached is reached too
@@ -413,23 +465,23 @@ _OWN_FILE = "rules.jsonl"
 
 
 def _sided(words: Sequence[str], cues: list[_Cue], entities: Sequence[tuple[int, int, str]]) -> list[_Cue]:
-    """The cues, those of negation that may stand on either side of an entity taken for one side.
+    """The cues, those of negation and doubt that may stand on either side of an entity taken for one side.
 
     "less likely pneumonia" says nothing of what comes before it. Between two entities ("fever neg cough pos") the side
     is that of the first such cue of the sentence.
     """
-    if not any("negated" in cue.effect.axes and cue.effect.before and cue.effect.after for cue in cues):
+    if not any(map(_two_sided, cues)):
         return cues
     starts = {start for start, _, _ in entities}
     ends = {end for _, end, _ in entities}
     first = min(starts, default=0)
-    prefixed = any(cue.end <= first and cue.effect.before and cue.effect.after for cue in cues)
+    prefixed = any(cue.end <= first and _two_sided(cue) for cue in cues)
     out = []
     for cue in cues:
         effect = cue.effect
-        if "negated" in effect.axes and effect.before and effect.after:
-            ahead = _next_ink(words, cue.end) in starts
-            behind = _last_ink(words, cue.start) in ends
+        if _two_sided(cue):
+            ahead = next_ink(words, cue.end) in starts
+            behind = last_ink(words, cue.start) in ends
             if ahead and (not behind or prefixed):
                 effect = effect._replace(after=())
             elif behind and ahead:
@@ -438,18 +490,13 @@ def _sided(words: Sequence[str], cues: list[_Cue], entities: Sequence[tuple[int,
     return out
 
 
-def _next_ink(words: Sequence[str], place: int) -> int:
-    """The first token from ``place`` on that is not white space."""
-    while place < len(words) and words[place].isspace():
-        place += 1
-    return place
+def _two_sided(cue: _Cue) -> bool:
+    if not cue.effect.before or not cue.effect.after or cue.effect.axes.isdisjoint(_SIDED):
+        return False
+    return all(rule.direction != "beside" for _, rules in cue.effect.after for rule in rules)
 
 
-def _last_ink(words: Sequence[str], place: int) -> int:
-    """One past the last token before ``place`` that is not white space."""
-    while place and words[place - 1].isspace():
-        place -= 1
-    return place
+_SIDED = frozenset(["negated", "uncertain"])
 
 
 def _step(
@@ -489,78 +536,6 @@ def _in_scope(words: Sequence[str], low: int, high: int, rule: Rule) -> bool:
             if word.lower() in rule.stops:
                 return False
     return True
-
-
-_SEPARATORS = frozenset(", / and or nor & and/or any a the ( )".split())
-#: "No tobacco use, occasional alcohol": an item that begins so is not denied by the word before the list.
-_AFFIRMING = frozenset(
-    """
-    a an occasional occasionally social rare rarely mild mildly minimal moderate moderately heavy former some severe
-    trace slight slightly chronic stable multiple several numerous marked diffuse elevated increased decreased positive
-    """.split()
-)
-_RESULTS = frozenset(
-    "neg negative pos positive nl normal wnl elevated high low unremarkable pending was were is".split()
-)
-
-
-#: Axes whose scope a new clause ends: "no fever, the rash is gone".
-_CLAUSAL = frozenset(["negated", "allergy", "uncertain"])
-_VERBS = frozenset("is are was were has have had began started worsened improved remains since".split())
-#: Verbs that say of a whole list that it was looked for: "no murmurs, rubs, gallops were heard".
-_LOOKED_FOR = frozenset(
-    """
-    heard noted seen appreciated present identified reported found observed detected demonstrated evident elicited
-    palpated felt visualized visualised auscultated described mentioned been
-    """.split()
-)
-
-
-def _begins_clause(words: Sequence[str], low: int, start: int, end: int) -> bool:
-    """Whether an entity after another one of a list is none of its items.
-
-    "no edema, mild cough", "no fever or vomiting, abdominal pain is worse", "no hydronephrosis and the cyst is
-    stable"; not "no fever, rash or mild cough", "no fever, rash, pain is noted".
-    """
-    between = [word.lower() for word in words[low:start] if not word.isspace()]
-    if "or" in between or "nor" in between:
-        return False
-    if _AFFIRMING.intersection(between) or words[start].lower() in _AFFIRMING:
-        return True
-    if not {",", "and", ";"}.intersection(between):
-        return False
-    place = _next_ink(words, end)
-    if place >= len(words) or words[place].lower() not in _VERBS:
-        return False
-    after = [word.lower() for word in words[place + 1 : place + 5]]
-    return not _LOOKED_FOR.intersection(after)
-
-
-def _joined(words: Sequence[str], low: int, high: int) -> bool:
-    """Whether nothing but separators stands between two entities: they are items of one list."""
-    return all(word.lower() in _SEPARATORS or word.isspace() for word in words[low:high])
-
-
-#: "No lactate was drawn": what follows a measurement that was not done.
-_DONE = frozenset("drawn obtained done performed sent taken ordered checked given available needed indicated".split())
-
-
-def _has_result(words: Sequence[str], end: int) -> bool:
-    """Whether a value or a result follows a measurement: it was done."""
-    for place, word in enumerate(words[end : end + 3], end):
-        if word[:1].isdigit() or word.lower() in _RESULTS:
-            return word.lower() not in ("was", "were", "is") or not _DONE.intersection(words[place + 1 : place + 3])
-        if word not in (":", "=", "of", "<", ">", "(") and not word.isspace():
-            return False
-    return False
-
-
-def _closes(words: Sequence[str], end: int) -> bool:
-    """Whether a clause ends at token ``end``: punctuation, a line's end, or the text's."""
-    if end >= len(words):
-        return True
-    word = words[end]
-    return word in (",", ";", ".", ")", "]", "|", "/") or "\n" in word or (word.isspace() and len(word) > 1)
 
 
 def _known(label: str) -> str:
