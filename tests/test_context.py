@@ -7,24 +7,58 @@ import pytest
 from spacy.language import Language
 
 import clinspan
+from clinspan import schema
 from clinspan.components.context import Context
 from clinspan.rules import read_rules
 from marked import parse
 
-CASES = [json.loads(line) for line in (Path(__file__).parent / "cases/context.jsonl").read_text("utf-8").splitlines()]
+
+def cases(name: str) -> list[dict]:
+    lines = (Path(__file__).parent / "cases" / name).read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+#: Rows written together with the rules, with the one word for all axes.
+ASSERTION = cases("assertion.jsonl")
+#: Rows written from the definitions by people who had not seen the rules, with every flag (cases/README.md).
+FLAGS = cases("context.jsonl")
+CASES = ASSERTION + FLAGS
 #: Rows the rules do not get right, with the reason.
-KNOWN_FAILURES: dict[str, str] = {}
+KNOWN_FAILURES: dict[str, str] = {
+    "hist-remote-telemetry": "the words that tell stand inside the entity",
+    "all-reaction-to": "a reaction is an allergy by what follows it",
+    "fam-lives-with": "the relative stands inside the entity before",
+    "fam-baby-postpartum": "whose note it is decides who the baby is",
+}
 
 
-def known(case_id: str) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.xfail(reason=KNOWN_FAILURES[case_id])] if case_id in KNOWN_FAILURES else []
+def params(rows: list[dict]) -> list[pytest.param]:
+    marks = {name: [pytest.mark.xfail(reason=reason)] for name, reason in KNOWN_FAILURES.items()}
+    return [pytest.param(row, id=row["id"], marks=marks.get(row["id"], [])) for row in rows]
 
 
-@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"], marks=known(c["id"])) for c in CASES])
+@pytest.mark.parametrize("case", params(ASSERTION))
 def test_assertion(nlp: Language, case: dict) -> None:
     text, spans, expected = parse(case["text"])
     doc = clinspan.annotate(nlp, text, spans)
     assert [span._.assertion for span in doc.spans["entities"]] == expected
+
+
+@pytest.mark.parametrize("case", params(FLAGS))
+def test_flags(nlp: Language, case: dict) -> None:
+    text, spans, expected = parse(case["text"])
+    doc = clinspan.annotate(nlp, text, spans)
+    found = []
+    for span in doc.spans["entities"]:
+        flags = [flag for flag in schema.FLAGS if getattr(span._, flag)]
+        found.append([*flags, *({span._.experiencer} - {"patient"})])
+    assert found == [[] if value == "none" else value.split("+") for value in expected]
+
+
+def test_known_failures_are_rows() -> None:
+    assert set(KNOWN_FAILURES) <= {row["id"] for row in CASES}
+    for rows in (ASSERTION, FLAGS):
+        assert len({row["id"] for row in rows}) == len(rows)
 
 
 def test_every_set_flag_has_its_cue(nlp: Language) -> None:

@@ -104,3 +104,8 @@ def closes(words: Sequence[str], end: int) -> bool:
         return True
     word = words[end]
     return word in (",", ";", ".", ")", "]", "|", "/") or "\n" in word or (word.isspace() and len(word) > 1)
+
+
+def same_line(words: Sequence[str], low: int, high: int) -> bool:
+    """Whether no line ends among the tokens ``[low, high)``."""
+    return not any("\n" in word for word in words[low:high])

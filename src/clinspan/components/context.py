@@ -24,7 +24,16 @@ from spacy.tokens import Doc
 from clinspan import schema
 from clinspan.attributes import ENTITIES, values_of
 from clinspan.components import resource_rows
-from clinspan.components.clauses import begins_clause, closes, has_result, is_item, joined, last_ink, next_ink
+from clinspan.components.clauses import (
+    begins_clause,
+    closes,
+    has_result,
+    is_item,
+    joined,
+    last_ink,
+    next_ink,
+    same_line,
+)
 from clinspan.components.sections import Places
 from clinspan.components.tokenizer import sentence_starts, token_table
 from clinspan.matching import Matcher, TermIndex
@@ -66,18 +75,22 @@ _DONE_HERE = frozenset(["procedures", "technique", "anesthesia"])
 class _Effect(NamedTuple):
     """What a cue's rules do, worked out once: the axes they end, and those they begin a scope on."""
 
-    direction: str  # of the first rule, but "pseudo" where one is
+    pseudo: bool  # whether one of the rules says that it is no cue
     axes: frozenset[str]  # of all rules; of a pseudo-cue those that it is none of
     opens: bool  # whether it begins a scope
+    two_sided: bool  # whether it may stand on either side of an entity, and says something of one side only
     ends: tuple[str, ...]
     before: tuple[tuple[str, tuple[Rule, ...]], ...]
     after: tuple[tuple[str, tuple[Rule, ...]], ...]
+    unclosed: _Effect | None = None  # of a cue that may be an answer: what it does where it does not end its clause
 
     def without(self, axes: frozenset[str]) -> _Effect:
         """What it does on other axes."""
         before, after = (tuple(item for item in side if item[0] not in axes) for side in (self.before, self.after))
         ends = tuple(axis for axis in self.ends if axis not in axes)
-        return _Effect(self.direction, self.axes - axes, bool(before or after), ends, before, after)
+        return self._replace(
+            axes=self.axes - axes, opens=bool(before or after), ends=ends, before=before, after=after, unclosed=None
+        )
 
 
 class _Cue(NamedTuple):
@@ -133,6 +146,8 @@ class Context:
                 self._by_word[rule.direction].update(dict.fromkeys(rule.cues, rule))
             else:
                 names += [(cue, number) for cue in rule.cues]
+        #: Signs that clear a flag: without one in a sentence, the others in it are no signs.
+        self._clearing = frozenset(word for word, rule in self._by_word["sign"].items() if rule.value == "no")
         self._matcher = Matcher(TermIndex.build(names))
         self._effects: dict[tuple[int, ...], _Effect] = {}
 
@@ -186,8 +201,9 @@ class Context:
         ``bounds`` are the tokens that begin sentences.
         """
         out: list[list[Judgement]] = [[] for _ in entities]
+        attached = self._by_word["attached"]
         for k, (start, end, label) in enumerate(entities):
-            rule = self._attached_to(words, offsets, start)
+            rule = self._attached_to(words, offsets, start) if start and words[start - 1] in attached else None
             if rule and label in rule.labels:
                 out[k] += [Judgement(axis, rule.value, rule.id, start - 1, start) for axis in rule.axes]
             rule = self._by_word["self" if end == start + 1 else "within"].get(words[start].lower())
@@ -202,7 +218,9 @@ class Context:
             while e < len(order) and entities[order[e]][0] < end:
                 e += 1
             mine = order[first_e:e]
-            last = last_ink(words, end) - 1
+            last = end - 1
+            if words[last].isspace():
+                last = last_ink(words, end) - 1
             if asked:
                 self._reply(words, begin, asked, entities, out)
             asked = mine if mine and words[last] == "?" else []
@@ -211,11 +229,15 @@ class Context:
             heads_list = words[last] == ":"
             if not mine and not heads_list:
                 continue
-            self._signs(words, mine, entities, out)
-            cues = self._cues(words, begin, end, [entities[k] for k in mine], carried=bool(carried))
+            here = [entities[k] for k in mine]
+            line = words[begin:end]
+            if not self._clearing.isdisjoint(line):
+                self._signs(words, mine, entities, out)
+            cues = self._cues(line, begin, here, carried=bool(carried))
             if not carried and not cues:
                 continue
-            cues = _sided(words, cues, [entities[k] for k in mine])
+            if any(cue.effect.two_sided for cue in cues):
+                cues = _sided(words, cues, here)
             active = self._sweep(words, cues, mine, entities, out, carried)
             if mine:
                 self._sweep_back(words, cues, mine, entities, out)
@@ -233,15 +255,15 @@ class Context:
     ) -> None:
         """Signs on one side of the entities of a sentence that has both: "+ cough - fever", "neg cp pos sob"."""
         signs = self._by_word["sign"]
-        if not signs or not mine:
+        if not mine:
             return
         sides: list[dict[int, int]] = [{}, {}]  # by entity: the token of the sign before it, and behind it
         for k in mine:
             start, end, _ = entities[k]
             before, behind = last_ink(words, start) - 1, next_ink(words, end)
-            if before >= 0 and words[before].lower() in signs:
+            if before >= 0 and words[before].lower() in signs and same_line(words, before, start):
                 sides[0][k] = before
-            if behind < len(words) and words[behind].lower() in signs:
+            if behind < len(words) and words[behind].lower() in signs and same_line(words, end, behind):
                 sides[1][k] = behind
         side = sides[0] if mine[0] in sides[0] else sides[1]
         found = {k: signs[words[token].lower()] for k, token in side.items()}
@@ -271,29 +293,29 @@ class Context:
 
     def _cues(
         self,
-        words: Sequence[str],
+        line: Sequence[str],
         begin: int,
-        end: int,
         entities: Sequence[tuple[int, int, str]],
         *,
         carried: bool,
     ) -> list[_Cue]:
-        """The cues of the sentence ``[begin, end)``, in order, none overlapping another or an entity's beginning.
+        """The cues of the sentence ``line``, whose first token is ``begin``, in order.
 
-        A pseudo-cue rules out the cues of its axes that end within it ("there is [no change in]", "[mother denies] any
-        history of"). Cues that only end scopes are left out where none can be open.
+        None overlaps another or an entity's beginning. A pseudo-cue rules out the cues of its axes that end within it
+        ("there is [no change in]", "[mother denies] any history of"). Cues that only end scopes are left out where none
+        can be open.
         """
         taken = {token - begin for first, past, _ in entities for token in range(first, past)}
         matches = [
             (start + begin, stop + begin, self._effects.get(ids) or self._effect(ids))
-            for start, stop, ids in self._matcher.all(words[begin:end])
+            for start, stop, ids in self._matcher.all(line)
             if start not in taken and (stop - start == 1 or stop - 1 not in taken)
         ]
         if not carried and not any(effect.opens for _, _, effect in matches):
             return []
         pseudo: dict[int, frozenset[str]] = {}  # by token: the axes that no cue ending there is of
         for start, stop, effect in matches:
-            if effect.direction == "pseudo":
+            if effect.pseudo:
                 for token in range(start, stop):
                     pseudo[token] = pseudo.get(token, effect.axes) | effect.axes
         found: list[_Cue] = []
@@ -301,32 +323,27 @@ class Context:
         for start, stop, effect in matches:
             if start < last:
                 continue
-            if effect.direction == "pseudo":
+            if effect.pseudo:
                 if not effect.opens:
                     continue
             elif stop - 1 in pseudo:
                 effect = effect.without(pseudo[stop - 1])
                 if not effect.axes:
                     continue
-            if effect.direction == "answer" and not closes(words, stop):
-                continue
+            if effect.unclosed is not None and not closes(line, stop - begin):
+                effect = effect.unclosed
+                if not effect.axes:
+                    continue
             found.append(_Cue(start, stop, effect))
             last = stop
         return found
 
     def _effect(self, ids: tuple[int, ...]) -> _Effect:
         rules = [self.rules[i] for i in ids]
-        ends = dict.fromkeys(axis for rule in rules if rule.direction == "termination" for axis in rule.axes)
-        begins: list[dict[str, list[Rule]]] = [{}, {}]
-        for rule in rules:
-            for side, directions in enumerate((_FORWARDS, _BACKWARDS)):
-                if rule.direction in directions:
-                    for axis in rule.axes:
-                        begins[side].setdefault(axis, []).append(rule)
-        before, after = (tuple((axis, tuple(rules)) for axis, rules in side.items()) for side in begins)
-        axes = frozenset(axis for rule in rules for axis in rule.axes)
-        direction = "pseudo" if any(rule.direction == "pseudo" for rule in rules) else rules[0].direction
-        effect = self._effects[ids] = _Effect(direction, axes, bool(before or after), tuple(ends), before, after)
+        effect = _effect_of(rules)
+        if any(rule.direction == "answer" for rule in rules):
+            effect = effect._replace(unclosed=_effect_of([rule for rule in rules if rule.direction != "answer"]))
+        self._effects[ids] = effect
         return effect
 
     def _attached_to(self, words: Sequence[str], offsets: Sequence[int], start: int) -> Rule | None:
@@ -464,22 +481,40 @@ class Context:
 _OWN_FILE = "rules.jsonl"
 
 
+def _effect_of(rules: Sequence[Rule]) -> _Effect:
+    ends = dict.fromkeys(axis for rule in rules if rule.direction == "termination" for axis in rule.axes)
+    begins: list[dict[str, list[Rule]]] = [{}, {}]
+    for rule in rules:
+        for side, directions in enumerate((_FORWARDS, _BACKWARDS)):
+            if rule.direction in directions:
+                for axis in rule.axes:
+                    begins[side].setdefault(axis, []).append(rule)
+    before, after = (tuple((axis, tuple(group)) for axis, group in side.items()) for side in begins)
+    return _Effect(
+        pseudo=any(rule.direction == "pseudo" for rule in rules),
+        axes=frozenset(axis for rule in rules for axis in rule.axes),
+        opens=bool(before or after),
+        two_sided=_two_sided(rules),
+        ends=tuple(ends),
+        before=before,
+        after=after,
+    )
+
+
 def _sided(words: Sequence[str], cues: list[_Cue], entities: Sequence[tuple[int, int, str]]) -> list[_Cue]:
     """The cues, those of negation and doubt that may stand on either side of an entity taken for one side.
 
     "less likely pneumonia" says nothing of what comes before it. Between two entities ("fever neg cough pos") the side
     is that of the first such cue of the sentence.
     """
-    if not any(map(_two_sided, cues)):
-        return cues
     starts = {start for start, _, _ in entities}
     ends = {end for _, end, _ in entities}
     first = min(starts, default=0)
-    prefixed = any(cue.end <= first and _two_sided(cue) for cue in cues)
+    prefixed = any(cue.end <= first and cue.effect.two_sided for cue in cues)
     out = []
     for cue in cues:
         effect = cue.effect
-        if _two_sided(cue):
+        if effect.two_sided:
             ahead = next_ink(words, cue.end) in starts
             behind = last_ink(words, cue.start) in ends
             if ahead and (not behind or prefixed):
@@ -490,10 +525,9 @@ def _sided(words: Sequence[str], cues: list[_Cue], entities: Sequence[tuple[int,
     return out
 
 
-def _two_sided(cue: _Cue) -> bool:
-    if not cue.effect.before or not cue.effect.after or cue.effect.axes.isdisjoint(_SIDED):
-        return False
-    return all(rule.direction != "beside" for _, rules in cue.effect.after for rule in rules)
+def _two_sided(rules: Sequence[Rule]) -> bool:
+    judging = {rule.direction for rule in rules if not _SIDED.isdisjoint(rule.axes)}
+    return "before" in judging and not judging.isdisjoint(("after", "answer")) and "beside" not in judging
 
 
 _SIDED = frozenset(["negated", "uncertain"])
