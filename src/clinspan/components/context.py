@@ -313,11 +313,11 @@ class Context:
         ]
         if not carried and not any(effect.opens for _, _, effect in matches):
             return []
-        pseudo: dict[int, frozenset[str]] = {}  # by token: the axes that no cue ending there is of
+        pseudo: dict[int, list[tuple[int, int, frozenset[str]]]] = {}  # by token: those over it
         for start, stop, effect in matches:
             if effect.pseudo:
                 for token in range(start, stop):
-                    pseudo[token] = pseudo.get(token, effect.axes) | effect.axes
+                    pseudo.setdefault(token, []).append((start, stop, effect.axes))
         found: list[_Cue] = []
         last = 0
         for start, stop, effect in matches:
@@ -327,7 +327,9 @@ class Context:
                 if not effect.opens:
                     continue
             elif stop - 1 in pseudo:
-                effect = effect.without(pseudo[stop - 1])
+                for first, past, axes in pseudo[stop - 1]:
+                    if first < start or past > stop:  # not one within the cue's own words
+                        effect = effect.without(axes)
                 if not effect.axes:
                     continue
             if effect.unclosed is not None and not closes(line, stop - begin):
