@@ -46,7 +46,9 @@ def test_version_and_info() -> None:
         assert word in out
 
 
-@pytest.mark.parametrize("command", ["", "extract", "show", "info", "evaluate", "convert", "sample"])
+@pytest.mark.parametrize(
+    "command", ["", "extract", "show", "info", "evaluate", "convert", "sample", "explain", "check"]
+)
 def test_help(command: str) -> None:
     code, out, _ = run(*([command] if command else []), "--help")
     assert code == 0 and len(out) > 200
@@ -78,6 +80,48 @@ def test_sample_and_precision(notes: Path, tmp_path: Path) -> None:
         assert code == 0 and "2 of     3  0.800" in out
     (tmp_path / "wrong.csv").write_text("label,verdict\nDRUG,perhaps\n")
     assert run("sample", "--verdicts", tmp_path / "wrong.csv")[0] == 2
+
+
+def test_explain() -> None:
+    code, out, _ = run("explain", "No fever or cough but reports dyspnea. No change in the mass.")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert code == 0
+    assert "fever CONDITION absent negated: \u201cNo\u201d N001" in lines
+    assert "dyspnea CONDITION present no cue" in lines
+    assert "No N001 negated before fever, cough" in lines
+    assert any(line.startswith("but T001 all termination") for line in lines)
+    assert any(line.startswith("No change in X001") for line in lines)
+    assert run("explain", "-", stdin="Has [b]fever[/b]\n")[1].count("[b]") >= 1
+
+
+RULES = "id\taxis\tvalue\tdirection\tscope\tstops\tlabels\tcues\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("Z1\tuncertain\t\tbefore\t4\t\t\tsmells like\n", []),
+        ("Z1\tnegated\t\tbefore\t\t\t\tdenies\n", ["Z1 duplicate: 'denies' (also N002)", "Z1 silent: 'denies'"]),
+        (
+            "Z1\thistorical\tstopped\tbefore\t\t\t\thistory of\n",
+            ["Z1 contradiction: 'history of' (also P001)", "Z1 silent: 'history of'"],
+        ),
+    ],
+)
+def test_check(tmp_path: Path, row: str, expected: list[str]) -> None:
+    code, out, err = run("check", written(tmp_path, "mine.tsv", RULES + row))
+    assert out.splitlines() == expected
+    assert code == (1 if expected else 0) and err
+
+
+def test_check_refuses_what_it_cannot_read(tmp_path: Path) -> None:
+    code, _, err = run("check", tmp_path / "none.tsv")
+    assert code == 2 and "none.tsv" in err
+
+
+def test_our_own_rules_are_clean() -> None:
+    code, out, err = run("check")
+    assert (code, out) == (0, "") and "nothing wrong" in err
 
 
 # evaluate

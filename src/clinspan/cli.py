@@ -286,6 +286,81 @@ def show(
 
 
 @app.command()
+def explain(
+    text: Annotated[str, typer.Argument(help="A text, or - for standard input.")],
+    pipeline: _Pipeline = "en_clinspan",
+    exclude: _Exclude = None,
+    terms: _Terms = None,
+    rules: _Rules = None,
+) -> None:
+    """Print how each entity of a text was judged: its cues, their rules and scopes, and what set nothing.
+
+    Examples:
+
+        clinspan explain "No fever, chills or cough but reports dyspnea."
+
+        clinspan explain "Father had MI." --rules my_rules.tsv
+    """
+    from rich.console import Console
+
+    from clinspan.display import explanation
+    from clinspan.notes import decode
+    from clinspan.pipeline import component, process
+
+    if text == "-":
+        text, _ = decode(sys.stdin.buffer.read())
+    nlp = _load(pipeline, exclude, terms, rules)
+    try:
+        context = component(nlp, "context")
+    except ValueError as error:
+        _fail(str(error))
+    console = Console(highlight=False)
+    for part in explanation(process(nlp, text), context):
+        console.print(part, soft_wrap=False)
+        console.print()
+
+
+@app.command()
+def check(
+    rules: Annotated[
+        list[Path] | None, typer.Argument(help="Tables of your own context rules; the package's are checked without.")
+    ] = None,
+    pipeline: _Pipeline = "en_clinspan",
+) -> None:
+    """Check context rules: duplicates, contradictions, and cues that can never set anything.
+
+    Exit code 0: none; 1: some, printed one a line; 2: a table that cannot be read.
+
+    Examples:
+
+        clinspan check
+
+        clinspan check my_rules.tsv
+    """
+    from clinspan.checking import KINDS, summary
+    from clinspan.checking import check as check_rules
+    from clinspan.pipeline import add_rules_file, component
+
+    nlp = _load(pipeline, None, None, None)
+    try:
+        context = component(nlp, "context")
+        before = {rule.id: rule for rule in context.rules}
+        for path in rules or []:
+            add_rules_file(nlp, path)
+    except (OSError, ValueError) as error:
+        _fail(str(error))
+    changed = {rule.id for rule in context.rules if before.get(rule.id) != rule}
+    problems = check_rules(context, only=changed if rules else None)
+    for line in summary(problems):
+        typer.echo(line)
+    for kind in dict.fromkeys(problem.kind for problem in problems):
+        typer.echo(f"{kind}: {KINDS[kind]}", err=True)
+    if not problems:
+        typer.echo(f"{len(changed) if rules else len(context.rules)} rules, nothing wrong", err=True)
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
 def info(pipeline: _Pipeline = "en_clinspan") -> None:
     """Versions, the pipeline's components, labels, rules and terms, and where the models lie."""
     from importlib.metadata import version

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 
 from clinspan.attributes import ENTITIES
 from clinspan.components.sections import TITLES
+from clinspan.rules import AXES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.table import Table
     from rich.text import Text
     from spacy.tokens import Doc, Span
+
+    from clinspan.components.context import Context
 
 #: Colours by assertion, for the terminal and the page.
 _TERMINAL = {
@@ -103,6 +109,43 @@ def _tip(span: Span) -> str:
     return "\n".join(lines)
 
 
+def explanation(doc: Doc, context: Context) -> Iterator[Text | Table]:
+    """How each entity was judged, as ``rich`` prints it: the note, then entities with their cues, then all wordings of
+    rules in the note, with what each does or did not do."""
+    from rich.table import Table
+    from rich.text import Text
+
+    yield to_terminal(doc)
+    entities = Table(box=None, pad_edge=False)
+    for heading in ("entity", "label", "assertion", "set by"):
+        entities.add_column(heading)
+    reached: dict[tuple[int, int], list[str]] = {}
+    for span in doc.spans.get(ENTITIES, ()):
+        said = []
+        for cue in span._.cues:
+            value = "" if cue["value"] in ("true", cue["axis"]) else f" ({cue['value']})"
+            said.append(f"{cue['axis']}{value}: \u201c{' '.join(cue['text'].split())}\u201d {cue['rule_id']}")
+            names = reached.setdefault((cue["start"], cue["end"]), [])
+            if span.text not in names:
+                names.append(span.text)
+        judged = (" ".join(span.text.split()), span.label_, span._.assertion, "; ".join(said) or "no cue")
+        entities.add_row(*map(Text, judged))
+    yield entities
+    cues = Table(box=None, pad_edge=False)
+    for heading in ("wording", "rule", "says", "direction", "reaches"):
+        cues.add_column(heading)
+    for first, past, rules in context.cues(doc):
+        wording = doc[first:past]
+        names = reached.get((wording.start_char, wording.end_char), [])
+        for rule in rules:
+            said_of = "+".join(rule.axes) if len(rule.axes) < len(AXES) else "all"
+            value = "" if rule.value == "true" else f" ({rule.value})"
+            where = rule.direction + (f", up to {rule.scope} words" if rule.scope else "")
+            cells = (" ".join(wording.text.split()), rule.id, said_of + value, where, ", ".join(names))
+            cues.add_row(*map(Text, cells), style="" if names else "dim")
+    yield cues
+
+
 STYLE = """
 .clinspan { white-space: pre-wrap; line-height: 1.9; overflow-wrap: anywhere; }
 .clinspan mark { position: relative; border-radius: 3px; padding: 1px 3px; color: #111; cursor: help; }
@@ -143,4 +186,4 @@ class Notebook:
         return f"<{len(_flat(self._doc))} entities>"
 
 
-__all__ = ["STYLE", "Notebook", "to_html", "to_page", "to_terminal"]
+__all__ = ["STYLE", "Notebook", "explanation", "to_html", "to_page", "to_terminal"]

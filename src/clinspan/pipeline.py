@@ -200,7 +200,7 @@ def add_terms_file(nlp: Language, path: str | os.PathLike[str]) -> int:
         ValueError: a column is missing or a row is wrong; the message names the file and the row.
     """
     rows = _table(path, ("term", "label"))
-    return _component(nlp, "terms").add_terms(rows, source=Path(path).name)  # type: ignore[no-any-return]
+    return component(nlp, "terms").add_terms(rows, source=Path(path).name)  # type: ignore[no-any-return]
 
 
 def add_rules_file(nlp: Language, path: str | os.PathLike[str]) -> None:
@@ -212,12 +212,17 @@ def add_rules_file(nlp: Language, path: str | os.PathLike[str]) -> None:
     """
     rows = _table(path, COLUMNS)
     try:
-        _component(nlp, "context").add_rules(rows)
+        component(nlp, "context").add_rules(rows)
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)}: {error}") from None
 
 
-def _component(nlp: Language, name: str) -> Any:
+def component(nlp: Language, name: str) -> Any:
+    """The pipeline's component of our factory ``clinspan_<name>``.
+
+    Raises:
+        ValueError: it has none.
+    """
     for pipe_name in nlp.pipe_names:
         if nlp.get_pipe_meta(pipe_name).factory == f"clinspan_{name}":
             return nlp.get_pipe(pipe_name)
@@ -282,6 +287,7 @@ __all__ = [
     "add_terms_file",
     "annotate",
     "blank",
+    "component",
     "describe",
     "find_model",
     "load",

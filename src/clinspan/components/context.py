@@ -453,6 +453,18 @@ class Context:
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
                         break
 
+    # --- explaining ---
+
+    def cues(self, doc: Doc) -> list[tuple[int, int, list[Rule]]]:
+        """All wordings of rules in a Doc, also those that set nothing: first token, one past the last, the rules."""
+        words, _ = token_table(doc)
+        bounds = sentence_starts(doc)
+        found = []
+        for begin, end in zip(bounds, [*bounds[1:], len(words)]):
+            for start, stop, ids in self._matcher.all(words[begin:end]):
+                found.append((start + begin, stop + begin, [self.rules[i] for i in ids]))
+        return found
+
     # --- saving ---
 
     def to_disk(self, path: str | Path, **kwargs: Any) -> None:
