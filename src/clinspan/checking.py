@@ -38,7 +38,7 @@ def check(context: Context, *, only: Collection[str] | None = None) -> list[Prob
         context: the component; its rules are those of the package and the user's.
         only: ids of the rules to report on; all when ``None``.
     """
-    problems = [*_pairs(context.rules), *_silent(context)]
+    problems = list(dict.fromkeys([*_pairs(context.rules), *_silent(context)]))
     order = {rule.id: number for number, rule in enumerate(context.rules)}
     problems.sort(key=lambda problem: (order[problem.rule_id], problem.cue))
     return [p for p in problems if only is None or p.rule_id in only or p.other in only]
