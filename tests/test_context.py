@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from spacy.language import Language
 
 import clinspan
@@ -72,6 +74,67 @@ def test_every_set_flag_has_its_cue(nlp: Language) -> None:
             assert ("experiencer" in axes) == (entity._.experiencer != "patient"), case["id"]
             for cue in entity._.cues:
                 assert text[cue["start"] : cue["end"]] == cue["text"], case["id"]
+
+
+Spans = list[tuple[int, int, str]]
+
+
+def flags(nlp: Language, text: str, spans: Spans) -> list[tuple]:
+    doc = clinspan.annotate(nlp, text, spans)
+    return [(*(getattr(s._, flag) for flag in schema.FLAGS), s._.experiencer) for s in doc.spans["entities"]]
+
+
+def moved(spans: Spans, by: int) -> Spans:
+    return [(start + by, end + by, label) for start, end, label in spans]
+
+
+def widened(text: str, spans: Spans) -> tuple[str, Spans]:
+    """Every space twice."""
+    place = [i + text.count(" ", 0, i) for i in range(len(text) + 1)]
+    return text.replace(" ", "  "), [(place[s], place[e - 1] + 1, label) for s, e, label in spans]
+
+
+ASIDE = "The weather is fine."
+
+
+def test_what_stands_elsewhere_and_white_space_change_nothing(nlp: Language) -> None:
+    changed = []
+    for case in CASES:
+        text, spans, _ = parse(case["text"])
+        alone = flags(nlp, text, spans)
+        for how, (other, places) in {
+            "wide": widened(text, spans),
+            "after": (f"{ASIDE}\n\n{text}", moved(spans, len(ASIDE) + 2)),
+            "before": (f"{text}\n\n{ASIDE}", spans),
+        }.items():
+            if flags(nlp, other, places) != alone:
+                changed.append((case["id"], how))
+    assert changed == []
+
+
+WORDS = st.sampled_from(
+    "no not denies without fever cough , . ; : ? + - ( ) [ ] \n \n\n \t mother h/o r/o if prn or and but nil neg".split(
+        " "
+    )
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(words=st.lists(WORDS, max_size=25), data=st.data())
+def test_no_text_breaks_it(nlp: Language, words: list[str], data: st.DataObject) -> None:
+    text = " ".join(words)
+    places = st.integers(0, len(text) - 1) if text else st.nothing()
+    spans = []
+    if text:
+        for start, length in data.draw(st.lists(st.tuples(places, st.integers(1, 8)), max_size=5)):
+            spans.append((start, min(len(text), start + length), data.draw(st.sampled_from(schema.LABELS))))
+    doc = clinspan.annotate(nlp, text, spans)
+    assert [(s.start_char, s.end_char, s.label_) for s in doc.spans["entities"]] == spans
+    for span in doc.spans["entities"]:
+        axes = [cue["axis"] for cue in span._.cues]
+        assert len(set(axes)) == len(axes)
+        for cue in span._.cues:
+            assert text[cue["start"] : cue["end"]] == cue["text"] != ""
 
 
 def test_a_long_list_is_denied_throughout(nlp: Language) -> None:
