@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_MARK = re.compile(r"\[([^\[\]|=\n]+?)(?:\|([A-Z]+))?(?:=([a-z+]+))?\]")
+_MARK = re.compile(r"\[([^\[\]|=]+?)(?:\|([A-Z]+))?(?:=([a-z+]+))?\]")
 
 
 def parse(marked: str, *, label: str = "CONDITION") -> tuple[str, list[tuple[int, int, str]], list[str]]:

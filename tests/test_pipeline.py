@@ -270,7 +270,7 @@ def test_threads(nlp: Language) -> None:
     own = clinspan.load()
     for name in ("terms", "context"):
         component = own.get_pipe(name)
-        matcher = component._bundled.matcher if name == "terms" else component._matcher
+        matcher = component._bundled.matcher if name == "terms" else component._cues.matcher
         matcher.limit = 50
     texts = [f"No fever w{i}, has  cough x{i} and  chest pain." for i in range(60)]
     expected = [values(nlp(t)) for t in texts]

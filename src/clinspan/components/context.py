@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from clinspan import schema
-from clinspan.attributes import ENTITIES, values_of
+from clinspan.attributes import ENTITIES, KEY, user_data
 from clinspan.components import resource_rows
 from clinspan.components.clauses import (
     begins_clause,
@@ -34,13 +34,11 @@ from clinspan.components.clauses import (
     next_ink,
     same_line,
 )
+from clinspan.components.cues import Cue, Cues, sided
 from clinspan.components.sections import Places
 from clinspan.components.tokenizer import sentence_starts, token_table
-from clinspan.matching import Matcher, TermIndex
 from clinspan.rules import JUDGED, NOT_JUDGED, WORD_DIRECTIONS, Rule, read_rules
 
-_FORWARDS = ("before", "both", "beside")
-_BACKWARDS = ("after", "answer", "both", "beside")
 #: Axes whose scope a new clause ends: "no fever, the rash is gone".
 _CLAUSAL = frozenset(["negated", "allergy", "uncertain"])
 
@@ -72,37 +70,10 @@ SECTION_DEFAULTS: dict[str, SectionDefault] = {
 _DONE_HERE = frozenset(["procedures", "technique", "anesthesia"])
 
 
-class _Effect(NamedTuple):
-    """What a cue's rules do, worked out once: the axes they end, and those they begin a scope on."""
-
-    pseudo: bool  # whether one of the rules says that it is no cue
-    axes: frozenset[str]  # of all rules; of a pseudo-cue those that it is none of
-    opens: bool  # whether it begins a scope
-    two_sided: bool  # whether it may stand on either side of an entity, and says something of one side only
-    ends: tuple[str, ...]
-    before: tuple[tuple[str, tuple[Rule, ...]], ...]
-    after: tuple[tuple[str, tuple[Rule, ...]], ...]
-    unclosed: _Effect | None = None  # of a cue that may be an answer: what it does where it does not end its clause
-
-    def without(self, axes: frozenset[str]) -> _Effect:
-        """What it does on other axes."""
-        before, after = (tuple(item for item in side if item[0] not in axes) for side in (self.before, self.after))
-        ends = tuple(axis for axis in self.ends if axis not in axes)
-        return self._replace(
-            axes=self.axes - axes, opens=bool(before or after), ends=ends, before=before, after=after, unclosed=None
-        )
-
-
-class _Cue(NamedTuple):
-    start: int
-    end: int
-    effect: _Effect
-
-
 class _Active(NamedTuple):
     """A cue whose scope is open on one axis, and its rules for that axis."""
 
-    cue: _Cue
+    cue: Cue
     rules: tuple[Rule, ...]
 
 
@@ -140,16 +111,12 @@ class Context:
     def _set_rules(self, rules: list[Rule]) -> None:
         self.rules = rules
         self._by_word: dict[str, dict[str, Rule]] = {direction: {} for direction in WORD_DIRECTIONS}
-        names: list[tuple[str, int]] = []
-        for number, rule in enumerate(rules):
+        for rule in rules:
             if rule.direction in WORD_DIRECTIONS:
                 self._by_word[rule.direction].update(dict.fromkeys(rule.cues, rule))
-            else:
-                names += [(cue, number) for cue in rule.cues]
         #: Signs that clear a flag: without one in a sentence, the others in it are no signs.
         self._clearing = frozenset(word for word, rule in self._by_word["sign"].items() if rule.value == "no")
-        self._matcher = Matcher(TermIndex.build(names))
-        self._effects: dict[tuple[int, ...], _Effect] = {}
+        self._cues = Cues(rules)
 
     # --- judging ---
 
@@ -162,31 +129,22 @@ class Context:
         spans = [(span.start, span.end, span.label_) for span in entities]
         where = Places(doc)
         judged = self.judge(words, offsets, bounds, [(s, e, _known(label)) for s, e, label in spans])
+        data = user_data(doc)
         for (start, end, label), found in zip(spans, judged):
             section = where.at(start)
-            values: dict[str, Any] = {}
-            cues: list[list[Any]] = []
-            group = section[0] if section else None
-            for axis, value, rule_id, first, last in found:
-                if value in ("patient", "no") or (value == "stopped" and group in _DONE_HERE):
+            default = SECTION_DEFAULTS.get(section[0]) if section is not None else None
+            if not found and default is None:  # most entities
+                if section is None:
                     continue
-                values[axis] = value if axis == "experiencer" else True
-                cues.append([axis, value, rule_id, offsets[first], offsets[last - 1] + len(words[last - 1])])
-            if section is not None:
-                title = section[1]
-                values["section"] = group
-                default = SECTION_DEFAULTS.get(group or "")
-                if default and _known(label) in default.labels and not any(j.axis == default.axis for j in found):
-                    axis, value = default.axis, default.value
-                    values[axis] = value if axis == "experiencer" else True
-                    cues.append([axis, value, f"section:{group}", title.start_char, title.end_char])
-            if values.get("negated") and values.get("allergy"):
-                del values["allergy"]  # "no known drug allergies"
-                cues = [cue for cue in cues if cue[0] != "allergy"]
-            if cues:
-                values["cues"] = cues
+                values: dict[str, Any] = {"section": section[0]}
+            else:
+                values = _values(found, words, offsets, section, default, _known(label))
             if values:
-                values_of(doc, offsets[start], offsets[end - 1] + len(words[end - 1]), label).update(values)
+                key = (KEY, offsets[start], offsets[end - 1] + len(words[end - 1]), label)
+                if key in data:
+                    data[key].update(values)
+                else:
+                    data[key] = values
         return doc
 
     def judge(
@@ -233,11 +191,11 @@ class Context:
             line = words[begin:end]
             if not self._clearing.isdisjoint(line):
                 self._signs(words, mine, entities, out)
-            cues = self._cues(line, begin, here, carried=bool(carried))
+            cues = self._cues.of(line, begin, here, carried=bool(carried))
             if not carried and not cues:
                 continue
             if any(cue.effect.two_sided for cue in cues):
-                cues = _sided(words, cues, here)
+                cues = sided(words, cues, here)
             active = self._sweep(words, cues, mine, entities, out, carried)
             if mine:
                 self._sweep_back(words, cues, mine, entities, out)
@@ -291,63 +249,6 @@ class Context:
                 out[k] = [j for j in out[k] if j.axis != "uncertain" and j.axis not in rule.axes]
                 out[k] += [Judgement(axis, rule.value, rule.id, place, place + 1) for axis in rule.axes]
 
-    def _cues(
-        self,
-        line: Sequence[str],
-        begin: int,
-        entities: Sequence[tuple[int, int, str]],
-        *,
-        carried: bool,
-    ) -> list[_Cue]:
-        """The cues of the sentence ``line``, whose first token is ``begin``, in order.
-
-        None overlaps another or an entity's beginning. A pseudo-cue rules out the cues of its axes that end within it
-        ("there is [no change in]", "[mother denies] any history of"). Cues that only end scopes are left out where none
-        can be open.
-        """
-        taken = {token - begin for first, past, _ in entities for token in range(first, past)}
-        matches = [
-            (start + begin, stop + begin, self._effects.get(ids) or self._effect(ids))
-            for start, stop, ids in self._matcher.all(line)
-            if start not in taken and (stop - start == 1 or stop - 1 not in taken)
-        ]
-        if not carried and not any(effect.opens for _, _, effect in matches):
-            return []
-        pseudo: dict[int, list[tuple[int, int, frozenset[str]]]] = {}  # by token: those over it
-        for start, stop, effect in matches:
-            if effect.pseudo:
-                for token in range(start, stop):
-                    pseudo.setdefault(token, []).append((start, stop, effect.axes))
-        found: list[_Cue] = []
-        last = 0
-        for start, stop, effect in matches:
-            if start < last:
-                continue
-            if effect.pseudo:
-                if not effect.opens:
-                    continue
-            elif stop - 1 in pseudo:
-                for first, past, axes in pseudo[stop - 1]:
-                    if first < start or past > stop:  # not one within the cue's own words
-                        effect = effect.without(axes)
-                if not effect.axes:
-                    continue
-            if effect.unclosed is not None and not closes(line, stop - begin):
-                effect = effect.unclosed
-                if not effect.axes:
-                    continue
-            found.append(_Cue(start, stop, effect))
-            last = stop
-        return found
-
-    def _effect(self, ids: tuple[int, ...]) -> _Effect:
-        rules = [self.rules[i] for i in ids]
-        effect = _effect_of(rules)
-        if any(rule.direction == "answer" for rule in rules):
-            effect = effect._replace(unclosed=_effect_of([rule for rule in rules if rule.direction != "answer"]))
-        self._effects[ids] = effect
-        return effect
-
     def _attached_to(self, words: Sequence[str], offsets: Sequence[int], start: int) -> Rule | None:
         """The rule of a sign written onto the token ``start``: "-fever"."""
         if not start:
@@ -369,7 +270,7 @@ class Context:
     @staticmethod
     def _sweep(
         words: Sequence[str],
-        cues: Sequence[_Cue],
+        cues: Sequence[Cue],
         mine: Sequence[int],
         entities: Sequence[tuple[int, int, str]],
         out: list[list[Judgement]],
@@ -377,7 +278,7 @@ class Context:
     ) -> dict[str, _Active]:
         """Cues before entities, left to right. Returns what is in force at the end of the sentence."""
         active = dict(carried)
-        listed: dict[str, tuple[_Cue, str, int]] = {}  # by axis: the cue, the label and the end of its last entity
+        listed: dict[str, tuple[Cue, str, int]] = {}  # by axis: the cue, the label and the end of its last entity
         c = 0
         for k in mine:
             start, end, label = entities[k]
@@ -419,7 +320,7 @@ class Context:
     @staticmethod
     def _sweep_back(
         words: Sequence[str],
-        cues: Sequence[_Cue],
+        cues: Sequence[Cue],
         mine: Sequence[int],
         entities: Sequence[tuple[int, int, str]],
         out: list[list[Judgement]],
@@ -428,7 +329,7 @@ class Context:
         if not any(cue.effect.after for cue in cues):
             return
         active: dict[str, _Active] = {}
-        flagged: dict[str, tuple[_Cue, int]] = {}  # by axis: the cue and the start of the entity it was given to last
+        flagged: dict[str, tuple[Cue, int]] = {}  # by axis: the cue and the start of the entity it was given to last
         c = len(cues) - 1
         for k in reversed(mine):
             start, end, label = entities[k]
@@ -461,8 +362,8 @@ class Context:
         bounds = sentence_starts(doc)
         found = []
         for begin, end in zip(bounds, [*bounds[1:], len(words)]):
-            for start, stop, ids in self._matcher.all(words[begin:end]):
-                found.append((start + begin, stop + begin, [self.rules[i] for i in ids]))
+            for start, stop, rules in self._cues.all(words[begin:end]):
+                found.append((start + begin, stop + begin, rules))
         return found
 
     # --- saving ---
@@ -495,62 +396,40 @@ class Context:
 _OWN_FILE = "rules.jsonl"
 
 
-def _effect_of(rules: Sequence[Rule]) -> _Effect:
-    ends = dict.fromkeys(axis for rule in rules if rule.direction == "termination" for axis in rule.axes)
-    begins: list[dict[str, list[Rule]]] = [{}, {}]
-    for rule in rules:
-        for side, directions in enumerate((_FORWARDS, _BACKWARDS)):
-            if rule.direction in directions:
-                for axis in rule.axes:
-                    begins[side].setdefault(axis, []).append(rule)
-    before, after = (tuple((axis, tuple(group)) for axis, group in side.items()) for side in begins)
-    return _Effect(
-        pseudo=any(rule.direction == "pseudo" for rule in rules),
-        axes=frozenset(axis for rule in rules for axis in rule.axes),
-        opens=bool(before or after),
-        two_sided=_two_sided(rules),
-        ends=tuple(ends),
-        before=before,
-        after=after,
-    )
-
-
-def _sided(words: Sequence[str], cues: list[_Cue], entities: Sequence[tuple[int, int, str]]) -> list[_Cue]:
-    """The cues, those of negation and doubt that may stand on either side of an entity taken for one side.
-
-    "less likely pneumonia" says nothing of what comes before it. Between two entities ("fever neg cough pos") the side
-    is that of the first such cue of the sentence.
-    """
-    starts = {start for start, _, _ in entities}
-    ends = {end for _, end, _ in entities}
-    first = min(starts, default=0)
-    prefixed = any(cue.end <= first and cue.effect.two_sided for cue in cues)
-    out = []
-    for cue in cues:
-        effect = cue.effect
-        if effect.two_sided:
-            ahead = next_ink(words, cue.end) in starts
-            behind = last_ink(words, cue.start) in ends
-            if ahead and (not behind or prefixed):
-                effect = effect._replace(after=())
-            elif behind and ahead:
-                effect = effect._replace(before=())
-        out.append(cue._replace(effect=effect))
-    return out
-
-
-def _two_sided(rules: Sequence[Rule]) -> bool:
-    judging = {rule.direction for rule in rules if not _SIDED.isdisjoint(rule.axes)}
-    return "before" in judging and not judging.isdisjoint(("after", "answer")) and "beside" not in judging
-
-
-_SIDED = frozenset(["negated", "uncertain"])
+def _values(
+    found: Sequence[Judgement],
+    words: Sequence[str],
+    offsets: Sequence[int],
+    section: tuple[str, Span] | None,
+    default: SectionDefault | None,
+    label: str,
+) -> dict[str, Any]:
+    """What is stored for an entity: its section, the flags set, and what set each."""
+    group, title = section if section is not None else (None, None)
+    values: dict[str, Any] = {} if group is None else {"section": group}
+    cues: list[list[Any]] = []
+    for axis, value, rule_id, first, last in found:
+        if value in ("patient", "no") or (value == "stopped" and group in _DONE_HERE):
+            continue
+        values[axis] = value if axis == "experiencer" else True
+        cues.append([axis, value, rule_id, offsets[first], offsets[last - 1] + len(words[last - 1])])
+    if default is not None and title is not None and label in default.labels:
+        axis, value = default.axis, default.value
+        if not any(judgement.axis == axis for judgement in found):
+            values[axis] = value if axis == "experiencer" else True
+            cues.append([axis, value, f"section:{group}", title.start_char, title.end_char])
+    if values.get("negated") and values.get("allergy"):
+        del values["allergy"]  # "no known drug allergies"
+        cues = [cue for cue in cues if cue[0] != "allergy"]
+    if cues:
+        values["cues"] = cues
+    return values
 
 
 def _step(
     words: Sequence[str],
     active: dict[str, _Active],
-    cue: _Cue,
+    cue: Cue,
     begins: tuple[tuple[str, tuple[Rule, ...]], ...],
     *,
     forwards: bool,
@@ -570,7 +449,7 @@ def _step(
         active[axis] = _Active(cue, rules)
 
 
-def _opens_list(words: Sequence[str], held: _Cue, cue: _Cue) -> bool:
+def _opens_list(words: Sequence[str], held: Cue, cue: Cue) -> bool:
     return held.end == cue.start and words[cue.start] in (":", "-")
 
 
