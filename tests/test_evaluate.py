@@ -200,6 +200,7 @@ def test_run() -> None:
         "units": 10,
         "annotations": 60,
         "discontinuous": 0,
+        "mismatched": [],
         "labels": [C, D],
         "axes": ["negated"],
         "digest": "",

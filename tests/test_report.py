@@ -195,6 +195,13 @@ def test_labels_that_look_like_markup() -> None:
     assert "[/red]" in shown and "X[old]" in shown
 
 
+def test_terminal_names_annotations_that_are_not_of_their_text() -> None:
+    odd = replace(GOLD.documents[0], mismatched=("T1",))
+    report, _ = run(replace(GOLD, documents=(odd, *GOLD.documents[1:])), system("x", 20), draws=0)
+    assert "1 annotations are not of the text at their offsets" in terminal(report)
+    assert f"{odd.doc_id} T1" in terminal(report)
+
+
 def test_terminal_says_what_was_not_scored() -> None:
     report, _ = run(GOLD, replace(system("x", 20), axes=()), draws=0)
     assert "says nothing of them: negated" in " ".join(terminal(report).split())

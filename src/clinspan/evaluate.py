@@ -286,7 +286,8 @@ def run(
         The report as plain values for JSON, and the evaluation of the first system. The report's schema,
         ``clinspan.scores/1``, is stable: keys may be added, none changes its meaning. Its keys: ``schema``;
         ``versions``; ``command``; ``corpus`` (``name``, ``split``, ``layer``, ``documents``, ``units``,
-        ``annotations``, ``discontinuous``, ``labels``, ``axes``, ``digest``); ``pipeline``; ``without_predictions``
+        ``annotations``, ``discontinuous``, ``mismatched`` (document and id of those whose text as published is not the
+        text at their offsets), ``labels``, ``axes``, ``digest``); ``pipeline``; ``without_predictions``
         (documents that the system says nothing of, not even that it found nothing); ``settings``; ``scores``
         (see :func:`summarize`); ``against``, null or with ``pipeline``, ``without_predictions``, ``scores`` and
         ``differences`` (see :func:`compare`).
@@ -345,6 +346,7 @@ def run(
             "units": number_of_units([d.doc_id for d in gold.documents], gold.unit),
             "annotations": len(annotations),
             "discontinuous": sum(len(a.fragments) > 1 for a in annotations),
+            "mismatched": [f"{d.doc_id} {i}" for d in gold.documents for i in d.mismatched],
             "labels": list(wanted),
             "axes": list(gold.axes),
             "digest": digest(gold.documents),

@@ -77,6 +77,8 @@ def to_terminal(report: Mapping[str, Any]) -> Iterator[Table | str]:
     scores = report["scores"]
     corpus = report["corpus"]
     yield (f"{_title(report)}: {corpus['documents']:,} documents, {corpus['annotations']:,} annotations")
+    if odd := corpus["mismatched"]:
+        yield f"{len(odd):,} annotations are not of the text at their offsets, which hold: {', '.join(odd[:5])}"
     if entities := scores["entities"]:
         rows = []
         for label, strict in entities["strict"].items():
