@@ -133,7 +133,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=300)
 @given(words=st.lists(WORDS, max_size=25), data=st.data())
 def test_no_text_breaks_it(nlp: Language, words: list[str], data: st.DataObject) -> None:
     text = " ".join(words)

@@ -163,10 +163,10 @@ class Context:
         for k, (start, end, label) in enumerate(entities):
             rule = self._attached_to(words, offsets, start) if start and words[start - 1] in attached else None
             if rule and label in rule.labels:
-                out[k] += [Judgement(axis, rule.value, rule.id, start - 1, start) for axis in rule.axes]
+                _say(out[k], rule, start - 1, start)
             rule = self._by_word["self" if end == start + 1 else "within"].get(words[start].lower())
             if rule and label in rule.labels:
-                out[k] += [Judgement(axis, rule.value, rule.id, start, start + 1) for axis in rule.axes]
+                _say(out[k], rule, start, start + 1)
         order = sorted(range(len(entities)), key=lambda k: entities[k][0])
         e = 0
         carried: dict[str, _Active] = {}
@@ -229,7 +229,7 @@ class Context:
             return
         for k, rule in found.items():
             if entities[k][2] in rule.labels:
-                out[k] += [Judgement(axis, rule.value, rule.id, side[k], side[k] + 1) for axis in rule.axes]
+                _say(out[k], rule, side[k], side[k] + 1)
 
     def _reply(
         self,
@@ -247,7 +247,7 @@ class Context:
         for k in asked:
             if entities[k][2] in rule.labels:
                 out[k] = [j for j in out[k] if j.axis != "uncertain" and j.axis not in rule.axes]
-                out[k] += [Judgement(axis, rule.value, rule.id, place, place + 1) for axis in rule.axes]
+                _say(out[k], rule, place, place + 1)
 
     def _attached_to(self, words: Sequence[str], offsets: Sequence[int], start: int) -> Rule | None:
         """The rule of a sign written onto the token ``start``: "-fever"."""
@@ -424,6 +424,12 @@ def _values(
     if cues:
         values["cues"] = cues
     return values
+
+
+def _say(found: list[Judgement], rule: Rule, start: int, end: int) -> None:
+    """What a rule says of an entity, on the axes that nothing was said of before."""
+    judged = {judgement.axis for judgement in found}
+    found += [Judgement(axis, rule.value, rule.id, start, end) for axis in rule.axes if axis not in judged]
 
 
 def _step(
