@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import clinspan
 from clinspan import schema
@@ -188,15 +188,15 @@ def write_partition(
 ) -> None:
     """Run the pipeline over one partition and write its part file of every table."""
     kept = tuple(Column(name, "string", True, "kept from the input") for name in keep)
-    rows: dict[str, Rows] = {
-        "entities": EntityRows(pipeline=pipeline_name(nlp), snippet=snippet),
-        "notes": Rows((*schema.NOTES[:1], *kept, *schema.NOTES[1:])),
-        "sections": Rows(schema.SECTIONS),
-        "errors": Rows(schema.ERRORS),
-    }
+    rows = _Buffers(
+        entities=EntityRows(pipeline=pipeline_name(nlp), snippet=snippet),
+        notes=Rows((*schema.NOTES[:1], *kept, *schema.NOTES[1:])),
+        sections=Rows(schema.SECTIONS),
+        errors=Rows(schema.ERRORS),
+    )
     writers: dict[str, PartWriter] = {}
     try:
-        for table, buffer in rows.items():
+        for table, buffer in rows._asdict().items():
             path = output / table / f"part-{number:05d}.{format}"
             writers[table] = PartWriter(path, buffer.schema, format)
         stream = iter(notes)
@@ -208,7 +208,7 @@ def write_partition(
                 for note in islice(stream, _ZONE):
                     more = True
                     length = _process(note, nlp, rows, keep, total)
-                    if len(rows["entities"]) >= _FLUSH:
+                    if len(rows.entities) >= _FLUSH:
                         _flush(rows, writers, total)
                     if progress:
                         progress(length)
@@ -221,8 +221,17 @@ def write_partition(
         raise
 
 
-def _flush(rows: dict[str, Rows], writers: dict[str, PartWriter], total: Summary) -> None:
-    for table, buffer in rows.items():
+class _Buffers(NamedTuple):
+    """The rows of a partition not yet written, by table."""
+
+    entities: EntityRows
+    notes: Rows
+    sections: Rows
+    errors: Rows
+
+
+def _flush(rows: _Buffers, writers: dict[str, PartWriter], total: Summary) -> None:
+    for table, buffer in rows._asdict().items():
         taken = buffer.take()
         writers[table].write(taken)
         if table == "entities":
@@ -231,15 +240,13 @@ def _flush(rows: dict[str, Rows], writers: dict[str, PartWriter], total: Summary
                     counts[pair["values"]] = counts.get(pair["values"], 0) + pair["counts"]
 
 
-def _process(
-    note: Note | ReadFailure, nlp: Language, rows: dict[str, Rows], keep: Sequence[str], total: Summary
-) -> int:
+def _process(note: Note | ReadFailure, nlp: Language, rows: _Buffers, keep: Sequence[str], total: Summary) -> int:
     """One note into the rows, whatever happens to it. Returns its length."""
     total.notes += 1
     if isinstance(note, ReadFailure):
         total.failed += 1
-        rows["errors"].append(note_id=note.note_id, stage=note.stage, error=note.error)
-        rows["notes"].append(
+        rows.errors.append(note_id=note.note_id, stage=note.stage, error=note.error)
+        rows.notes.append(
             note_id=note.note_id, characters=0, changed_characters=0, entities=0, seconds=0.0, status="failed"
         )
         return 0
@@ -248,23 +255,21 @@ def _process(
     text = sanitize(note.text)
     status = "done"
     count = 0
-    entities = rows["entities"]
-    assert isinstance(entities, EntityRows)
     stage = "pipeline"
     try:
         doc = nlp(text)
         stage = "rows"
-        add_sections(rows["sections"], doc, note.note_id, text)
-        count = entities.add(doc, note.note_id, text)
+        add_sections(rows.sections, doc, note.note_id, text)
+        count = rows.entities.add(doc, note.note_id, text)
     except Exception as error:
         # the class alone: an exception's message may quote the text
         cause = f" from {type(error.__cause__).__name__}" if error.__cause__ else ""
-        rows["errors"].append(note_id=note.note_id, stage=stage, error=type(error).__name__ + cause)
+        rows.errors.append(note_id=note.note_id, stage=stage, error=type(error).__name__ + cause)
         status = "failed"
         total.failed += 1
     total.entities += count
     total.characters += len(text)
-    rows["notes"].append(
+    rows.notes.append(
         note_id=note.note_id,
         characters=len(text),
         changed_characters=changed_characters(note.text),

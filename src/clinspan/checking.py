@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from clinspan.components.context import Context
+from clinspan.components.memo import Tokens
 from clinspan.components.tokenizer import words_and_spaces
 from clinspan.matching.normal import symbols
 from clinspan.rules import Rule
@@ -92,7 +93,7 @@ def _fires(context: Context, rule: Rule, text: str, place: int) -> bool:
         offset += len(word) + space
     entities = [(at, at + 1, label) for label in sorted(rule.labels)]
     for entity in entities:
-        (found,) = context.judge(words, offsets, [0], [entity])
+        (found,) = context.judge(Tokens(words, offsets), [0], [entity])
         if any(judgement.rule_id == rule.id for judgement in found):
             return True
     return False

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from clinspan.attributes import ENTITIES
+from clinspan.components.memo import spans_of
 from clinspan.components.sections import TITLES
 from clinspan.rules import AXES
 
@@ -44,7 +45,7 @@ _PAGE = {
 def _flat(doc: Doc) -> list[Span]:
     """The entities, outermost and leftmost where they overlap."""
     out: list[Span] = []
-    for span in sorted(doc.spans.get(ENTITIES, ()), key=lambda s: (s.start_char, -s.end_char)):
+    for span in sorted(spans_of(doc, ENTITIES), key=lambda s: (s.start_char, -s.end_char)):
         if not out or span.start_char >= out[-1].end_char:
             out.append(span)
     return out
@@ -55,7 +56,7 @@ def to_terminal(doc: Doc) -> Text:
     from rich.text import Text
 
     text = Text(doc.text)
-    for title in doc.spans.get(TITLES, ()):
+    for title in spans_of(doc, TITLES):
         text.stylize("bold underline", title.start_char, title.end_char)
     shown = Text()
     place = 0
@@ -83,7 +84,7 @@ def to_html(doc: Doc) -> str:
             )
         )
     taken = [(s, e) for s, e, _, _ in marks]
-    for title in doc.spans.get(TITLES, ()):
+    for title in spans_of(doc, TITLES):
         start, end = title.start_char, title.end_char
         if all(end <= s or start >= e for s, e in taken):
             marks.append((start, end, f'<b title="section: {escape(title.label_)}">', "</b>"))
@@ -120,7 +121,7 @@ def explanation(doc: Doc, context: Context) -> Iterator[Text | Table]:
     for heading in ("entity", "label", "assertion", "set by"):
         entities.add_column(heading)
     reached: dict[tuple[int, int], list[str]] = {}
-    for span in doc.spans.get(ENTITIES, ()):
+    for span in spans_of(doc, ENTITIES):
         said = []
         for cue in span._.cues:
             value = "" if cue["value"] in ("true", cue["axis"]) else f" ({cue['value']})"

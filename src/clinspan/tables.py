@@ -8,21 +8,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from clinspan import schema
-from clinspan.attributes import ENTITIES, KEY, cue_dicts, user_data
+from clinspan.attributes import ENTITIES, KEY, user_data
+from clinspan.components.memo import sentence_starts, spans_of
 from clinspan.components.sections import SECTIONS, TITLES
-from clinspan.components.tokenizer import sentence_starts
 from clinspan.schema import Column
 
 if TYPE_CHECKING:
@@ -66,89 +66,128 @@ class Rows:
         arrays = []
         for field in self.schema:
             values = self._columns[field.name]
-            arrays.append(_cue_array(values) if field.name == "cues" else pa.array(values, type=field.type))
+            arrays.append(pa.array(values, type=field.type))
             values.clear()
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
 
-def _cue_array(rows: list[Sequence[Mapping[str, Any]]]) -> pa.Array:
-    """The cues column: flat arrays and offsets, many times faster than Arrow's reading of nested lists."""
+def _cue_array(rows: list[Sequence[Sequence[Any]]]) -> pa.Array:
+    """The cues column, from each row's cues as tuples of their fields: flat arrays and offsets."""
     offsets = np.zeros(len(rows) + 1, dtype=np.int32)
     np.cumsum([len(row) for row in rows], out=offsets[1:])
-    flat = [cue for row in rows for cue in row]
-    children = [pa.array([cue[c.name] for cue in flat], type=_TYPES[c.type]) for c in schema.CUE_FIELDS]
+    fields = list(zip(*[cue for row in rows for cue in row])) or [()] * len(schema.CUE_FIELDS)
+    children = [pa.array(values, type=_TYPES[c.type]) for values, c in zip(fields, schema.CUE_FIELDS, strict=True)]
     values = pa.StructArray.from_arrays(children, fields=list(_CUE))
     return pa.ListArray.from_arrays(pa.array(offsets), values, type=_TYPES["list<cue>"])
 
 
-class EntityRows(Rows):
-    """Rows of the ``entities`` table."""
+class EntityRows:
+    """Rows of the ``entities`` table until they are taken as an Arrow batch.
+
+    What is the same for a note or for many entities is stored once and written out by Arrow.
+    """
+
+    _GATHERED = (
+        "start", "end", "text", "label", "section", "assertions", "cues",
+        "concept_id", "vocabulary", "concept_name", "score", "source", "snippet",
+    )  # fmt: skip
 
     def __init__(self, *, pipeline: str, snippet: int = 0) -> None:
-        super().__init__((*schema.ENTITIES, schema.SNIPPET) if snippet else schema.ENTITIES)
+        self.schema = arrow_schema((*schema.ENTITIES, schema.SNIPPET) if snippet else schema.ENTITIES)
         self._pipeline = pipeline
         self._snippet = snippet
-        self._add: list[Callable[[Any], None]] = [column.extend for column in self._columns.values()]
+        self._assertions: dict[tuple[Any, ...], int] = {}  # combinations of axes met, by number
+        self._clear()
+
+    def _clear(self) -> None:
+        self._length = 0
+        self._notes: list[tuple[str, int]] = []  # ids, and how many rows each has
+        self._sentences: list[np.ndarray] = []
+        self._columns: dict[str, list[Any]] = {name: [] for name in self._GATHERED}
+        self._extend = [column.extend for column in self._columns.values()]
+
+    def __len__(self) -> int:
+        return self._length
 
     def add(self, doc: Doc, note_id: str, text: str) -> int:
         """Add the entities of a note; ``text`` is the text that the Doc was made of. Returns how many."""
-        entities = doc.spans.get(ENTITIES)
+        entities = spans_of(doc, ENTITIES)
         if not entities:
             return 0
-        bounds = sentence_starts(doc)
         data = user_data(doc)
         nothing: dict[str, Any] = {}
+        snippet = self._snippet
+        plain = self._number(_AXES.values())
         rows = []
         for span in entities:
             start, end, label = span.start_char, span.end_char, span.label_
             stored = data.get((KEY, start, end, label), nothing)
             get = stored.get
-            judged = _NOTHING_SET
-            if "cues" in stored or not stored.keys().isdisjoint(_AXES):
-                values = tuple(get(axis, default) for axis, default in _AXES.items())
-                judged = (*values, *_summary(*values))
+            judged = plain
+            if not stored.keys().isdisjoint(_AXES):
+                judged = self._number(get(axis, default) for axis, default in _AXES.items())
+            cues = get("cues")
             row = (
-                note_id,
-                f"{note_id}:{start}:{end}:{label}",
                 start,
                 end,
                 text[start:end],
                 label,
                 get("section"),
-                max(0, bisect_right(bounds, span.start) - 1),
-                *judged,
-                cue_dicts(cues, text) if (cues := get("cues")) else (),
+                judged,
+                [(*cue[:3], text[cue[3] : cue[4]], *cue[3:]) for cue in cues] if cues else (),
                 get("concept_id"),
                 get("vocabulary"),
                 get("concept_name"),
                 get("score"),
                 get("source") or span.id_ or "given",
-                self._pipeline,
+                text[max(0, start - snippet) : end + snippet] if snippet else None,
             )
-            if self._snippet:
-                row += (text[max(0, start - self._snippet) : end + self._snippet],)  # type: ignore[assignment]
             rows.append(row)
-        for extend, values in zip(self._add, zip(*rows)):
+        places = [span.start for span in entities]
+        self._sentences.append(np.searchsorted(sentence_starts(doc), places, side="right") - 1)
+        for extend, values in zip(self._extend, zip(*rows)):
             extend(values)
+        self._notes.append((note_id, len(rows)))
+        self._length += len(rows)
         return len(rows)
+
+    def _number(self, axes: Iterable[Any]) -> int:
+        """The number of a combination of axes."""
+        return self._assertions.setdefault(tuple(axes), len(self._assertions))
+
+    def take(self) -> pa.Table:
+        """The rows so far as an Arrow table; the buffer is empty afterwards."""
+        numbers = np.repeat(np.arange(len(self._notes)), [rows for _, rows in self._notes])
+        given = {
+            "note_id": pa.array([note for note, _ in self._notes], type=pa.string()).take(pa.array(numbers)),
+            "sentence": pa.array(np.concatenate([np.zeros(0, np.int64), *self._sentences])),
+            "pipeline": pa.array([self._pipeline], type=pa.string()).take(pa.array(np.zeros(self._length, np.int64))),
+            "cues": _cue_array(self._columns["cues"]),
+        }
+        for name in ("start", "end", "text", "label"):
+            given[name] = pa.array(self._columns[name], type=self.schema.field(name).type)
+        place = (given[name].cast(pa.string()) for name in ("start", "end"))
+        given["entity_id"] = pc.binary_join_element_wise(given["note_id"], *place, given["label"], ":")
+        which = pa.array(self._columns["assertions"], type=pa.int64())
+        met = [dict(zip(_AXES, axes)) for axes in self._assertions]
+        for name in (*_AXES, "assertion", "exists"):
+            summary = {"assertion": schema.assertion, "exists": schema.exists}.get(name)
+            values = [summary(**axes) if summary else axes[name] for axes in met]
+            given[name] = pa.array(values, type=self.schema.field(name).type).take(which)
+        arrays = [
+            given[field.name] if field.name in given else pa.array(self._columns[field.name], type=field.type)
+            for field in self.schema
+        ]
+        self._clear()
+        return pa.Table.from_arrays(arrays, schema=self.schema)
 
 
 _AXES: dict[str, Any] = {**dict.fromkeys(schema.FLAGS, False), "experiencer": "patient"}
 
 
-@lru_cache(maxsize=256)
-def _summary(*axes: Any) -> tuple[str, bool]:
-    values = dict(zip(_AXES, axes))
-    return schema.assertion(**values), schema.exists(**values)
-
-
-_NOTHING_SET = (*_AXES.values(), *_summary(*_AXES.values()))
-
-
 def add_sections(rows: Rows, doc: Doc, note_id: str, text: str) -> None:
     """Add the sections of a note to the ``sections`` table; a body begins behind its header's colon and space."""
-    titles = doc.spans.get(TITLES, ())
-    for title, section in zip(titles, doc.spans.get(SECTIONS, ())):
+    for title, section in zip(spans_of(doc, TITLES), spans_of(doc, SECTIONS)):
         start = title.end_char
         end = section.end_char
         while start < end and (text[start].isspace() or text[start] in ":,"):
@@ -313,6 +352,6 @@ def _read_csv(path: Path, columns: Sequence[Column]) -> pa.Table:
     if "cues" in table.column_names:
         place = table.column_names.index("cues")
         cues = [json.loads(text) for text in table.column("cues").to_pylist()]
-        table = table.set_column(place, "cues", _cue_array(cues))
+        table = table.set_column(place, "cues", _cue_array([[tuple(cue.values()) for cue in row] for row in cues]))
     declared = {field.name: field for field in arrow_schema(columns)}
     return table.cast(pa.schema([declared.get(field.name, field) for field in table.schema]))

@@ -17,8 +17,8 @@ from spacy.tokens import Doc, Span
 
 from clinspan.attributes import KEY, user_data
 from clinspan.components import Stateless
+from clinspan.components.memo import set_spans, spans_of, tokens_of
 from clinspan.components.terms import TERMS, USER_TERMS
-from clinspan.components.tokenizer import token_table
 
 ABBREVIATIONS = "abbreviations"
 DEFINITIONS = "clinspan.abbreviations"
@@ -30,7 +30,7 @@ class Abbreviations(Stateless):
     """The component; :func:`definitions` is the pure function inside."""
 
     def __call__(self, doc: Doc) -> Doc:
-        words, _ = token_table(doc)
+        words = tokens_of(doc).words
         if "(" not in words and "[" not in words:
             return doc
         pairs = definitions(doc, words)
@@ -42,7 +42,7 @@ class Abbreviations(Stateless):
         for short, long in pairs:
             if len(short) == 1 and words[short.start] not in meaning:
                 meaning[words[short.start]] = _entity_of(by_end, long)
-        users = {i for span in doc.spans.get(USER_TERMS, ()) for i in range(span.start, span.end)}
+        users = {i for span in spans_of(doc, USER_TERMS) for i in range(span.start, span.end)}
         spans, cleared = [], set()
         for i, word in enumerate(words):
             if word not in meaning or i in users:
@@ -57,17 +57,17 @@ class Abbreviations(Stateless):
             values["source"] = ABBREVIATIONS
             user_data(doc)[(KEY, span.start_char, span.end_char, span.label_)] = values
         if spans:
-            doc.spans[ABBREVIATIONS] = spans
+            set_spans(doc, ABBREVIATIONS, spans)
         # the note's definition overrides the dictionary's reading of the short form
         kept = []
-        for span in doc.spans.get(TERMS, ()):
+        for span in spans_of(doc, TERMS):
             if span.end - span.start == 1 and span.start in cleared:
                 entity = meaning[words[span.start]]
                 if entity is None or entity.label_ != span.label_:
                     user_data(doc).pop((KEY, span.start_char, span.end_char, span.label_), None)
                 continue
             kept.append(span)
-        doc.spans[TERMS] = kept
+        set_spans(doc, TERMS, kept)
         return doc
 
 
@@ -111,7 +111,7 @@ def _longest_by_end(doc: Doc) -> dict[int, Span]:
     """The longest span found that ends at each token, the user's terms among them."""
     out: dict[int, Span] = {}
     for group in (TERMS, USER_TERMS):
-        for span in doc.spans.get(group, ()):
+        for span in spans_of(doc, group):
             known = out.get(span.end)
             if known is None or span.start <= known.start:
                 out[span.end] = span

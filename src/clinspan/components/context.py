@@ -14,6 +14,7 @@ wins over one after it. Negation passes along a list of entities of one label, a
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,8 +36,8 @@ from clinspan.components.clauses import (
     same_line,
 )
 from clinspan.components.cues import Cue, Cues, sided
+from clinspan.components.memo import Tokens, sentence_starts, spans_of, tokens_of
 from clinspan.components.sections import Places
-from clinspan.components.tokenizer import sentence_starts, token_table
 from clinspan.rules import JUDGED, NOT_JUDGED, WORD_DIRECTIONS, Rule, read_rules
 
 #: Axes whose scope a new clause ends: "no fever, the rash is gone".
@@ -116,41 +117,50 @@ class Context:
                 self._by_word[rule.direction].update(dict.fromkeys(rule.cues, rule))
         #: Signs that clear a flag: without one in a sentence, the others in it are no signs.
         self._clearing = frozenset(word for word, rule in self._by_word["sign"].items() if rule.value == "no")
+        own = {*self._by_word["self"], *self._by_word["within"]}
+        #: Words that judge the entity that begins with them, as they are written.
+        self._own = frozenset(form for word in own for form in (word, word.capitalize(), word.title(), word.upper()))
         self._cues = Cues(rules)
 
     # --- judging ---
 
     def __call__(self, doc: Doc) -> Doc:
-        entities = doc.spans.get(ENTITIES, ())
+        entities = spans_of(doc, ENTITIES)
         if not len(entities):
             return doc
-        words, offsets = token_table(doc)
+        tokens = tokens_of(doc)
+        words, offsets = tokens.words, tokens.offsets
         bounds = sentence_starts(doc)
         spans = [(span.start, span.end, span.label_) for span in entities]
-        where = Places(doc)
-        judged = self.judge(words, offsets, bounds, [(s, e, _known(label)) for s, e, label in spans])
+        known = spans
+        if any(label not in schema.LABELS for label in {label for _, _, label in spans}):
+            known = [(s, e, _known(label)) for s, e, label in spans]
+        judged = self.judge(tokens, bounds, known)
         data = user_data(doc)
+        where = Places(doc)
+        low, high = 0, 0.0  # the tokens that the section looked up last holds
+        section: tuple[str, Span] | None = None
+        default: SectionDefault | None = None
         for (start, end, label), found in zip(spans, judged):
-            section = where.at(start)
-            default = SECTION_DEFAULTS.get(section[0]) if section is not None else None
-            if not found and default is None:  # most entities
-                if section is None:
-                    continue
-                values: dict[str, Any] = {"section": section[0]}
-            else:
+            if not low <= start < high:
+                section, low, high = where.around(start)
+                default = SECTION_DEFAULTS.get(section[0]) if section is not None else None
+            key = (KEY, offsets[start], offsets[end - 1] + len(words[end - 1]), label)
+            if found or default is not None:
                 values = _values(found, words, offsets, section, default, _known(label))
-            if values:
-                key = (KEY, offsets[start], offsets[end - 1] + len(words[end - 1]), label)
-                if key in data:
-                    data[key].update(values)
+                if values:
+                    data.setdefault(key, {}).update(values)
+            elif section is not None:  # most entities
+                stored = data.get(key)
+                if stored is None:
+                    data[key] = {"section": section[0]}
                 else:
-                    data[key] = values
+                    stored["section"] = section[0]
         return doc
 
     def judge(
         self,
-        words: Sequence[str],
-        offsets: Sequence[int],
+        tokens: Tokens,
         bounds: Sequence[int],
         entities: Sequence[tuple[int, int, str]],
     ) -> list[list[Judgement]]:
@@ -158,25 +168,42 @@ class Context:
 
         ``bounds`` are the tokens that begin sentences.
         """
+        words, offsets = tokens.words, tokens.offsets
+        total = len(words)
         out: list[list[Judgement]] = [[] for _ in entities]
-        attached = self._by_word["attached"]
+        taken = bytearray(total)  # of every token: whether an entity holds it
+        attached, own = self._by_word["attached"], self._own
+        order: list[int] = []  # the entities to be judged, as they stand in the text
         for k, (start, end, label) in enumerate(entities):
-            rule = self._attached_to(words, offsets, start) if start and words[start - 1] in attached else None
-            if rule and label in rule.labels:
-                _say(out[k], rule, start - 1, start)
-            rule = self._by_word["self" if end == start + 1 else "within"].get(words[start].lower())
-            if rule and label in rule.labels:
-                _say(out[k], rule, start, start + 1)
-        order = sorted(range(len(entities)), key=lambda k: entities[k][0])
-        e = 0
+            taken[start] = 1
+            if end > start + 1:
+                taken[start:end] = b"\1" * (end - start)
+            if words[start - 1] in attached:
+                rule = self._attached_to(words, offsets, start)
+                if rule and label in rule.labels:
+                    _say(out[k], rule, start - 1, start)
+            if words[start] in own:
+                rule = self._by_word["self" if end == start + 1 else "within"].get(words[start].lower())
+                if rule and label in rule.labels:
+                    _say(out[k], rule, start, start + 1)
+            if label not in NOT_JUDGED:
+                order.append(k)
+        order.sort(key=lambda k: entities[k][0])
+        marks, places = self._cues.found_in(tokens)
+        marks.append(total)
+        m = e = 0
+        upcoming = entities[order[0]][0] if order else total
         carried: dict[str, _Active] = {}
         asked: list[int] = []  # the entities of a question just before
-        for begin, end in zip(bounds, [*bounds[1:], len(words)]):
-            first_e = e
-            while e < len(order) and entities[order[e]][0] < end:
-                e += 1
-            mine = order[first_e:e]
+        for begin, end in zip(bounds, [*bounds[1:], total]):
             last = end - 1
+            mine: list[int] = []
+            if upcoming < end:
+                first_e = e
+                while upcoming < end:
+                    e += 1
+                    upcoming = entities[order[e]][0] if e < len(order) else total
+                mine = order[first_e:e]
             if words[last].isspace():
                 last = last_ink(words, end) - 1
             if asked:
@@ -187,15 +214,18 @@ class Context:
             heads_list = words[last] == ":"
             if not mine and not heads_list:
                 continue
-            here = [entities[k] for k in mine]
-            line = words[begin:end]
-            if not self._clearing.isdisjoint(line):
+            while marks[m] < begin:
+                m += 1
+            if marks[m] >= end and not carried:
+                continue
+            if not self._clearing.isdisjoint(words[begin:end]):
                 self._signs(words, mine, entities, out)
-            cues = self._cues.of(line, begin, here, carried=bool(carried))
+            here = places[bisect_left(places, begin) : bisect_left(places, end)]
+            cues = self._cues.of(words, begin, end, here, taken, carried=bool(carried))
             if not carried and not cues:
                 continue
             if any(cue.effect.two_sided for cue in cues):
-                cues = sided(words, cues, here)
+                cues = sided(words, cues, [entities[k] for k in mine])
             active = self._sweep(words, cues, mine, entities, out, carried)
             if mine:
                 self._sweep_back(words, cues, mine, entities, out)
@@ -285,10 +315,10 @@ class Context:
             while c < len(cues) and cues[c].end <= start:
                 _step(words, active, cues[c], cues[c].effect.before, forwards=True)
                 c += 1
-            if label in NOT_JUDGED or not active:
+            if not active:
                 continue
             for axis, held in list(active.items()):
-                if any(j.axis == axis for j in out[k]):
+                if out[k] and any(j.axis == axis for j in out[k]):
                     continue
                 cue, rules = held
                 before = listed.get(axis)
@@ -336,10 +366,8 @@ class Context:
             while c >= 0 and cues[c].start >= end:
                 _step(words, active, cues[c], cues[c].effect.after, forwards=False)
                 c -= 1
-            if label in NOT_JUDGED:
-                continue
             for axis, (cue, rules) in active.items():
-                if any(j.axis == axis for j in out[k]):
+                if out[k] and any(j.axis == axis for j in out[k]):
                     continue
                 last = flagged.get(axis)
                 again = last is not None and last[0] is cue
@@ -358,7 +386,7 @@ class Context:
 
     def cues(self, doc: Doc) -> list[tuple[int, int, list[Rule]]]:
         """All wordings of rules in a Doc, also those that set nothing: first token, one past the last, the rules."""
-        words, _ = token_table(doc)
+        words = tokens_of(doc).words
         bounds = sentence_starts(doc)
         found = []
         for begin, end in zip(bounds, [*bounds[1:], len(words)]):

@@ -5,10 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from clinspan.components.clauses import closes, last_ink, next_ink
+from clinspan.components.memo import PerWord, Tokens
 from clinspan.matching import Matcher, TermIndex
+from clinspan.matching.normal import NUMBER, YEAR, symbols
 from clinspan.rules import WORD_DIRECTIONS, Rule
 
+_OPENING = ("before", "after", "answer", "both", "beside")
+_THROUGH = 2  # in the first column: a form that is looked through
+#: What is known of a written form: whether a cue may begin with it; whether it alone may be one that begins a scope;
+#: what has to stand before it, or behind it, for that; what it begins and ends with.
+_COLUMNS = ("begins", "alone", "before", "behind", "first", "last")
+_FREQUENT = frozenset(
+    """
+    the was of to in with and a an is were then for , : - ( ) / . as be there this that had has have he she his her
+    by at on from we i it been are will no
+    """.split()
+)
 _FORWARDS = ("before", "both", "beside")
 _BACKWARDS = ("after", "answer", "both", "beside")
 #: Axes on which a cue that may stand on either side of an entity says something of one side only.
@@ -44,6 +59,13 @@ class Cue(NamedTuple):
     effect: Effect
 
 
+class Found(NamedTuple):
+    """Where the cues of a text may be, in tokens."""
+
+    marks: list[int]  # where one may be that begins a scope, or a sign; a sentence without has neither
+    places: list[int]  # where one may begin
+
+
 class Cues:
     """Finds the cues of rules in a sentence; :meth:`of` settles their conflicts."""
 
@@ -52,6 +74,46 @@ class Cues:
         numbered = ((number, rule) for number, rule in enumerate(rules) if rule.direction not in WORD_DIRECTIONS)
         self.matcher = Matcher(TermIndex.build([(cue, number) for number, rule in numbered for cue in rule.cues]))
         self._effects: dict[tuple[int, ...], Effect] = {}
+        self._signs = {cue for rule in rules if rule.direction == "sign" for cue in rule.cues}
+        self._bits: dict[int, int] = {}  # by symbol that is beside the rarest one of a wording
+        self._alone, self._beside = self._anchors(rules)
+        self._table = PerWord(self._row, np.uint64, len(_COLUMNS))
+
+    def _anchors(self, rules: Sequence[Rule]) -> tuple[set[int], dict[int, tuple[int, int]]]:
+        """Single symbols that begin scopes; and the rarest symbol of each longer wording, with its neighbour.
+
+        Neighbours are sets as bits: those before the symbol, and those behind it. Some symbols share a bit, so a test
+        may say yes where no is right.
+        """
+        number, bits = self.matcher.index.number, self._bits
+        for symbol in (NUMBER, YEAR, *sorted(_FREQUENT)):  # a bit each
+            bits[number(symbol)] = 1 << len(bits)
+        alone: set[int] = set()
+        beside: dict[int, tuple[int, int]] = {}
+        for rule in rules:
+            for cue in rule.cues if rule.direction in _OPENING else ():
+                form = [number(symbol) for symbol in symbols(cue)]
+                if len(form) == 1:
+                    alone.add(form[0])
+                    continue
+                rarest = max(range(len(form)), key=[_weight(symbol) for symbol in symbols(cue)].__getitem__)
+                before, behind = beside.get(form[rarest], (0, 0))
+                if rarest + 1 < len(form):
+                    behind |= bits.setdefault(form[rarest + 1], _shared(len(bits)))
+                else:
+                    before |= bits.setdefault(form[rarest - 1], _shared(len(bits)))
+                beside[form[rarest]] = (before, behind)
+        return alone, beside
+
+    def found_in(self, tokens: Tokens) -> Found:
+        """Where the cues of a text may be."""
+        rows = self._table.of(tokens)
+        ink = np.flatnonzero(rows[:, 0] != _THROUGH)
+        begins, alone, before, behind, first, last = rows[ink].T
+        marked = alone  # of a copy
+        marked[:-1] |= behind[:-1] & first[1:]
+        marked[1:] |= before[1:] & last[:-1]
+        return Found(ink[marked != 0].tolist(), ink[begins != 0].tolist())
 
     def all(self, line: Sequence[str]) -> Iterator[tuple[int, int, list[Rule]]]:
         """Every wording in a sentence, also overlapping ones: first token, one past the last, the rules."""
@@ -60,31 +122,36 @@ class Cues:
 
     def of(
         self,
-        line: Sequence[str],
+        words: Sequence[str],
         begin: int,
-        entities: Sequence[tuple[int, int, str]],
+        end: int,
+        places: Sequence[int],
+        taken: Sequence[int],
         *,
         carried: bool,
     ) -> list[Cue]:
-        """The cues of the sentence ``line``, whose first token is ``begin``, in order.
+        """The cues of the sentence ``[begin, end)``, in order.
 
-        None overlaps another or an entity's beginning. A pseudo-cue rules out the cues of its axes that end within it
-        ("there is [no change in]", "[mother denies] any history of"). Cues that only end scopes are left out where none
-        can be open.
+        ``places`` are the tokens there that cues may begin at; ``taken`` says of every token whether an entity holds
+        it. No cue overlaps another or an entity's beginning. A pseudo-cue rules out the cues of its axes that end
+        within it ("there is [no change in]", "[mother denies] any history of"). Cues that only end scopes are left out
+        where none can be open.
         """
-        taken = {token - begin for first, past, _ in entities for token in range(first, past)}
-        matches = [
-            (start + begin, stop + begin, self._effects.get(ids) or self._effect(ids))
-            for start, stop, ids in self.matcher.all(line)
-            if start not in taken and (stop - start == 1 or stop - 1 not in taken)
-        ]
-        if not carried and not any(effect.opens for _, _, effect in matches):
-            return []
+        effects = self._effects
+        matches = []
         pseudo: dict[int, list[tuple[int, int, frozenset[str]]]] = {}  # by token: those over it
-        for start, stop, effect in matches:
+        opens = carried
+        for start, stop, ids in self.matcher.all(words, places, end):
+            if taken[start] or taken[stop - 1]:
+                continue
+            effect = effects.get(ids) or self._effect(ids)
+            opens = opens or effect.opens
             if effect.pseudo:
                 for token in range(start, stop):
                     pseudo.setdefault(token, []).append((start, stop, effect.axes))
+            matches.append((start, stop, effect))
+        if not opens:
+            return []
         found: list[Cue] = []
         last = 0
         for start, stop, effect in matches:
@@ -99,13 +166,31 @@ class Cues:
                         effect = effect.without(axes)
                 if not effect.axes:
                     continue
-            if effect.unclosed is not None and not closes(line, stop - begin):
+            if effect.unclosed is not None and stop < end and not closes(words, stop):
                 effect = effect.unclosed
                 if not effect.axes:
                     continue
             found.append(Cue(start, stop, effect))
             last = stop
         return found
+
+    def _row(self, word: str) -> tuple[int, ...]:
+        """What :data:`_COLUMNS` say of a written form."""
+        readings = self.matcher.read(word)
+        if readings is None:  # looked through
+            return (_THROUGH, 0, 0, 0, 0, 0)
+        alone = word.lower() in self._signs
+        before = behind = first = last = 0
+        for reading in readings:
+            for number in (n for numbers in reading for n in numbers):
+                alone = alone or number in self._alone or (number in self._beside and len(reading) > 1)
+                asked = self._beside.get(number, (0, 0))
+                before, behind = before | asked[0], behind | asked[1]
+            for number in reading[0]:
+                first |= self._bits.get(number, 0)
+            for number in reading[-1]:
+                last |= self._bits.get(number, 0)
+        return (self.matcher.begins(word), alone, before, behind, first, last)
 
     def _effect(self, ids: tuple[int, ...]) -> Effect:
         rules = [self._rules[i] for i in ids]
@@ -114,6 +199,16 @@ class Cues:
             effect = effect._replace(unclosed=_effect_of([rule for rule in rules if rule.direction != "answer"]))
         self._effects[ids] = effect
         return effect
+
+
+def _shared(count: int) -> int:
+    """A bit for one more symbol, of those that the frequent ones leave."""
+    return 1 << 63 - count % (62 - len(_FREQUENT))
+
+
+def _weight(symbol: str) -> int:
+    """How rare a symbol may be: long words are; words of every sentence, and classes of words, are not."""
+    return -1 if symbol in _FREQUENT or symbol[0] in "<*" else len(symbol)
 
 
 def _effect_of(rules: Sequence[Rule]) -> Effect:

@@ -18,6 +18,7 @@ from spacy.util import filter_spans
 
 from clinspan.attributes import DISCARDED, ENTITIES, KEY, user_data
 from clinspan.components import Stateless
+from clinspan.components.memo import set_spans, spans_of
 from clinspan.components.sections import TITLES
 
 #: Span groups of the finders, by rank.
@@ -31,7 +32,7 @@ class Entities(Stateless):
     """The component; :func:`merge` is the pure function inside."""
 
     def __call__(self, doc: Doc) -> Doc:
-        groups = [list(doc.spans[name]) if name in doc.spans else [] for name in FINDERS]
+        groups = [list(spans_of(doc, name)) for name in FINDERS]
         groups, headings = without_headings(doc, groups)
         winners, losers = merge(groups)
         losers += headings
@@ -48,7 +49,7 @@ class Entities(Stateless):
 def without_headings(doc: Doc, groups: list[list[Span]]) -> tuple[list[list[Span]], list[Span]]:
     """The finders' spans without those that are part of a section's header, and those."""
     taken: set[int] = set()
-    for title in doc.spans.get(TITLES, ()):
+    for title in spans_of(doc, TITLES):
         if title.label_ not in _NAMED_BY_HEADER:
             taken.update(range(title.start, title.end))
     if not taken:
@@ -89,7 +90,7 @@ def merge(groups: list[list[Span]]) -> tuple[list[Span], list[Span]]:
 
 def set_entities(doc: Doc, winners: list[Span], losers: list[Span]) -> None:
     """Write the span groups and ``doc.ents`` (the longest first where winners overlap)."""
-    doc.spans[ENTITIES] = winners
+    set_spans(doc, ENTITIES, winners)
     doc.spans[DISCARDED] = losers
     flat = winners
     if any(a.end > b.start for a, b in pairwise(winners)):

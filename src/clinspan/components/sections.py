@@ -12,15 +12,18 @@ of both is the group.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import NamedTuple
 
+import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from clinspan.components import Stateless, resource_rows
-from clinspan.components.tokenizer import breaks_line, sentence_starts, token_table
+from clinspan.components.memo import PerWord, sentence_starts, set_spans, spans_of, tokens_of
+from clinspan.components.tokenizer import breaks_line
 from clinspan.matching import Match, Matcher, TermIndex
 
 TITLES = "section_titles"
@@ -34,6 +37,7 @@ _WITH_SUBHEADINGS = frozenset(
 )
 _SUBHEADING = "subheading"
 _LONGEST_HEADER = 8  # tokens
+_TITLE, _SMALL_TITLE, _OTHER = 1, 2, 3  # what a token may begin
 
 
 #: Groups that a blank line ends when their header has text behind it on its line: what they say of their entities
@@ -75,13 +79,14 @@ class Sections(Stateless):
                 exact = name if title.startswith("=") else ""
                 self.titles.append(_Title(row["group"], exact, title.endswith("!"), title.startswith("*")))
         self._matcher = Matcher(TermIndex.build(names))
+        self._kinds = PerWord(self._kind)
 
     def __len__(self) -> int:
         return len(self.titles)
 
     def __call__(self, doc: Doc) -> Doc:
         found = self.headers(doc) if len(doc) else []
-        words, _ = token_table(doc)
+        words = tokens_of(doc).words
         titles, bodies = [], []
         for k, header in enumerate(found):
             end = found[k + 1].start if k + 1 < len(found) else len(doc)
@@ -89,26 +94,29 @@ class Sections(Stateless):
                 end = _paragraph_end(words, header, end)
             titles.append(Span(doc, header.start, header.end, label=header.group))
             bodies.append(Span(doc, header.start, end, label=header.group))
-        doc.spans[TITLES] = titles
-        doc.spans[SECTIONS] = bodies
+        set_spans(doc, TITLES, titles)
+        set_spans(doc, SECTIONS, bodies)
         return doc
 
     def headers(self, doc: Doc) -> list[Header]:
         """The headers of sections, in order (subheadings are not among them)."""
-        words, _ = token_table(doc)
+        tokens = tokens_of(doc)
+        words = tokens.words
         starts = sentence_starts(doc)
         sentence = set(starts)
         self._matcher.trim()
         found: dict[int, Header] = {}
-        for start in starts:
+        kinds = self._kinds.of(tokens)
+        for start in np.asarray(starts)[kinds[starts] != 0].tolist():
             match = self._matcher.at(words, start)
             header = self._header(words, match, sentence) if match else None
             header = header or self._unknown(words, start)
             if header is not None:
                 found[start] = header
+        capitalized = np.flatnonzero(kinds == _TITLE).tolist()
         for at in _places(words, ":"):
-            for start in range(max(0, at - _LONGEST_HEADER), at):
-                if start in sentence or not words[start][0].isupper():
+            for start in capitalized[bisect_left(capitalized, at - _LONGEST_HEADER) : bisect_left(capitalized, at)]:
+                if start in sentence:
                     continue
                 match = self._matcher.at(words, start)
                 if match and match.end == at:
@@ -131,6 +139,12 @@ class Sections(Stateless):
             group = header.group
             out.append(header)
         return out
+
+    def _kind(self, word: str) -> int:
+        """Whether a header may begin with a written form: a known title, in small letters or not, or another one."""
+        if self._matcher.begins(word):
+            return _TITLE if word[0].isupper() else _SMALL_TITLE
+        return _OTHER if _in_capitals(word) else 0
 
     def _header(self, words: Sequence[str], match: Match, sentence: set[int]) -> Header | None:
         start, end = match.start, match.end
@@ -198,7 +212,7 @@ class Sections(Stateless):
     def _unknown(self, words: Sequence[str], start: int) -> Header | None:
         """A header in capitals that is no known title."""
         first = words[start]
-        if not (first.isupper() and len(first) > 1):
+        if not _in_capitals(first):
             return None
         capitals = 0  # words in capitals so far
         for at in range(start, min(start + _LONGEST_HEADER * 2, len(words))):
@@ -225,6 +239,10 @@ class Sections(Stateless):
         return None
 
 
+def _in_capitals(word: str) -> bool:
+    return len(word) > 1 and word.isupper()
+
+
 def _paragraph_end(words: Sequence[str], header: Header, end: int) -> int:
     """Where the section ends if its header is inline, or its group short: at the first blank line."""
     first = True
@@ -243,7 +261,7 @@ def _paragraph_end(words: Sequence[str], header: Header, end: int) -> int:
 _JOINING = frozenset("of the and or on at in for with to by from a an his her their this per no is was".split())
 
 
-def _places(words: list[str], wanted: str) -> Iterator[int]:
+def _places(words: Sequence[str], wanted: str) -> Iterator[int]:
     """Where a token stands, in order."""
     place = -1
     while True:
@@ -260,8 +278,7 @@ class Places:
     def __init__(self, doc: Doc) -> None:
         self._starts: list[int] = [-1]
         self._found: list[tuple[str, Span] | None] = [None]
-        titles = doc.spans.get(TITLES, ())
-        for section, title in zip(doc.spans.get(SECTIONS, ()), titles):
+        for section, title in zip(spans_of(doc, SECTIONS), spans_of(doc, TITLES)):
             self._add(section.start, (section.label_, title))
             self._add(section.end, None)
 
@@ -271,6 +288,15 @@ class Places:
         else:
             self._starts.append(start)
             self._found.append(found)
+
+    def around(self, token: int) -> tuple[tuple[str, Span] | None, int, float]:
+        """As :meth:`at`, with the tokens ``[low, high)`` for which the answer is the same."""
+        place = bisect_right(self._starts, token)
+        return (
+            self._found[place - 1],
+            self._starts[place - 1],
+            self._starts[place] if place < len(self._starts) else inf,
+        )
 
     def at(self, token: int) -> tuple[str, Span] | None:
         """Group and title of the section that the token stands in, or None."""

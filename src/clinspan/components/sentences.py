@@ -16,7 +16,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from clinspan.components import Stateless
-from clinspan.components.tokenizer import token_table
+from clinspan.components.memo import PerWord, Tokens, tokens_of
 
 _PLAIN, _NEWLINE, _BLANK_LINE, _STOP, _DOTTED = range(5)
 _TERMINAL = frozenset([".", "!", "?", "...", "\u2026", "?!", "!!", "??"])
@@ -57,23 +57,21 @@ _NUMBERED = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z])\Z")
 class Sentences(Stateless):
     """The component; :meth:`starts` is the pure function inside."""
 
-    def __init__(self) -> None:
-        self._class = _Classes()
-
     def __call__(self, doc: Doc) -> Doc:
         if not len(doc):
             return doc
         flags = np.full(len(doc), -1, dtype=np.int64)
-        flags[self.starts(*token_table(doc))] = 1
+        flags[self.starts(tokens_of(doc))] = 1
         doc.from_array([SENT_START], flags.astype(np.uint64).reshape(-1, 1))
         return doc
 
-    def starts(self, words: Sequence[str], offsets: Sequence[int]) -> list[int]:
+    def starts(self, tokens: Tokens) -> list[int]:
         """Numbers of the tokens that begin a sentence, ascending; token 0 is always one."""
-        if len(self._class) > 400_000:
-            self._class.clear()
+        words, offsets = tokens.words, tokens.offsets
         total = len(words)
-        hits = [(i, c) for i, c in enumerate(map(self._class.__getitem__, words)) if c]
+        kinds = _CLASSES.of(tokens)
+        places = np.flatnonzero(kinds)
+        hits = list(zip(places.tolist(), kinds[places].tolist()))
         starts = [0]
         width = -1.0
         line_start = 0  # first token of the current line
@@ -230,22 +228,17 @@ class Sentences(Stateless):
         return fits or length < 0.6 * width
 
 
-class _Classes(dict):
-    """Class of a token by its key, worked out once a written form."""
+def _class_of(word: str) -> int:
+    """Class of a token."""
+    if word.isspace():
+        return _BLANK_LINE if _BLANK.search(word) else _NEWLINE if "\n" in word or "\r" in word else _PLAIN
+    if word in _TERMINAL:
+        return _STOP
+    return _DOTTED if word[-1] == "." and _INITIALS.match(word) else _PLAIN
 
-    def __missing__(self, word: str) -> int:
-        kind = _PLAIN
-        if word.isspace():
-            if _BLANK.search(word):
-                kind = _BLANK_LINE
-            elif "\n" in word or "\r" in word:
-                kind = _NEWLINE
-        elif word in _TERMINAL:
-            kind = _STOP
-        elif word[-1] == "." and _INITIALS.match(word):
-            kind = _DOTTED
-        self[word] = kind
-        return kind
+
+#: Shared by all splitters, for it depends on nothing else.
+_CLASSES = PerWord(_class_of)
 
 
 def _wrap_width(offsets: Sequence[int], breaks: Sequence[int]) -> float:

@@ -24,8 +24,8 @@ from spacy.tokens import Doc, Span
 from clinspan import schema
 from clinspan.attributes import KEY, user_data
 from clinspan.components import resource_rows
+from clinspan.components.memo import PerWord, Tokens, set_spans, tokens_of
 from clinspan.components.sections import Places
-from clinspan.components.tokenizer import token_table
 from clinspan.matching import Matcher, TermIndex
 from clinspan.matching.normal import symbols
 
@@ -110,6 +110,8 @@ class _Dictionary:
         self.index = index
         self.source = source
         self.matcher = Matcher(index)
+        #: Whether a name may begin with a written form.
+        self.begins = PerWord(self.matcher.begins)
         self.names: dict[int, Name] = {}
 
     def name(self, number: int) -> Name:
@@ -179,12 +181,13 @@ class Terms:
     # --- matching ---
 
     def __call__(self, doc: Doc) -> Doc:
-        words, offsets = token_table(doc)
+        tokens = tokens_of(doc)
+        words, offsets = tokens.words, tokens.offsets
         data = user_data(doc)
         for group, dictionaries in ((TERMS, [self._bundled] if self._bundled else []), (USER_TERMS, self._user)):
             spans = []
             for dictionary in dictionaries:
-                for start, end, name in self.find(doc, words, dictionary):
+                for start, end, name in self.find(doc, tokens, dictionary):
                     label, vocabulary, concept_id, concept_name = name.concept
                     spans.append(Span(doc, start, end, label=label, span_id=dictionary.source))
                     last = offsets[end - 1] + len(words[end - 1])
@@ -195,18 +198,19 @@ class Terms:
                         "source": dictionary.source,
                     }
             if spans or group == TERMS:
-                doc.spans[group] = spans
+                set_spans(doc, group, spans)
         return doc
 
-    def find(self, doc: Doc, words: Sequence[str], dictionary: _Dictionary) -> list[tuple[int, int, Name]]:
+    def find(self, doc: Doc, tokens: Tokens, dictionary: _Dictionary) -> list[tuple[int, int, Name]]:
         """Leftmost-longest names as (first token, one past the last, name)."""
         out: list[tuple[int, int, Name]] = []
         last = 0
         where: Any = None
         site: tuple[int, int] | None = None  # the adjectives (or body site) before, as tokens
         names = dictionary.names
+        words = tokens.words
         total = len(words)
-        for first, end, ids in dictionary.matcher.all(words):
+        for first, end, ids in dictionary.matcher.all(words, dictionary.begins.places(tokens)):
             if first < last:
                 continue
             for number in ids:

@@ -10,17 +10,18 @@ reproduce the text: ``doc.text == text``.
 from __future__ import annotations
 
 import re
-import weakref
 from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import spacy
-from spacy.attrs import IDX, SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from clinspan.components import Stateless
+from clinspan.components.memo import Lexicon, PerWord, Tokens, lexicon, remember
 
 # Slashed abbreviations that are one word ("n/v", "f/c" are several findings and are cut).
 _SLASHED = (
@@ -65,8 +66,8 @@ _PIECE_WITH_EMAIL = re.compile(
     r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,64}(?:\.[A-Za-z0-9-]{1,64})+ |" + _PATTERN, _FLAGS
 )
 _CHUNK = re.compile(r"\S+ ?|\s+")
-_CACHE_LIMIT = 100_000
-_cache: dict[str, tuple[list[str], list[bool]]] = {}
+_REMEMBERED = 40  # characters of a chunk whose cutting is remembered
+_PLAIN = 20  # letters of a plain word
 
 
 def _cut(chunk: str) -> tuple[list[str], list[bool]]:
@@ -86,19 +87,41 @@ def _cut(chunk: str) -> tuple[list[str], list[bool]]:
 
 def words_and_spaces(text: str) -> tuple[list[str], list[bool]]:
     """The tokens of ``text`` and, for each, whether one space follows it; together they give ``text`` back."""
-    if len(_cache) > _CACHE_LIMIT:
-        _cache.clear()
-    words: list[str] = []
-    spaces: list[bool] = []
-    for chunk in _CHUNK.findall(text):
-        cut = _cache.get(chunk)
-        if cut is None:
-            cut = _cut(chunk)
-            if len(chunk) <= 40:
-                _cache[chunk] = cut
-        words += cut[0]
-        spaces += cut[1]
-    return words, spaces
+    tokens, spaces = _read(text)
+    return tokens.words, spaces
+
+
+def _read(text: str) -> tuple[Tokens, list[bool]]:
+    """The tokens (their offsets left out), and whether one space follows each."""
+    global _chunks
+    chunks = _chunks
+    known = lexicon()
+    if len(chunks) > _Chunks.limit or chunks.lexicon is not known:
+        chunks = _chunks = _Chunks(known)
+    coded = np.frombuffer(b"".join(map(chunks.__getitem__, _CHUNK.findall(text))), dtype=np.int32)
+    numbers = coded >> 1
+    return Tokens(known.forms[numbers].tolist(), (), (known, numbers)), (coded & 1).astype(bool).tolist()
+
+
+class _Chunks(dict[str, bytes]):
+    """How each chunk met is cut: for each of its tokens twice its number in the lexicon, and 1 if a space follows."""
+
+    limit = 100_000
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        super().__init__()
+        self.lexicon = lexicon
+
+    def __missing__(self, chunk: str) -> bytes:
+        words, spaces = _cut(chunk)
+        coded = self.lexicon.numbers(words) * 2 + np.asarray(spaces, dtype=np.int32)
+        code = coded.astype(np.int32).tobytes()
+        if len(chunk) <= _REMEMBERED:
+            self[chunk] = code
+        return code
+
+
+_chunks = _Chunks(lexicon())
 
 
 def cut_at(
@@ -137,10 +160,43 @@ class ClinicalTokenizer(Stateless):
 
     def __init__(self, vocab: Vocab) -> None:
         self.vocab = vocab
+        self._orths = PerWord(self._orth, np.uint64)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.vocab,)
 
     def __call__(self, text: str) -> Doc:
         """Tokenize. White space beyond the single space after a word is a token of its own."""
-        return make_doc(self.vocab, *words_and_spaces(text))
+        tokens, spaces = _read(text)
+        hashes = self._orths.of(tokens)
+        given: list[Any] = hashes.tolist()
+        for i in np.flatnonzero(hashes == 0).tolist():
+            given[i] = tokens.words[i]
+        try:
+            doc = Doc(self.vocab, words=given, spaces=spaces)
+        except KeyError:  # a hash whose string the vocabulary has dropped with a memory zone, or on loading another
+            self._orths = PerWord(self._orth, np.uint64)
+            doc = Doc(self.vocab, words=tokens.words, spaces=spaces)
+        remember(doc, tokens)
+        return doc
+
+    def from_disk(self, path: str | Path, **kwargs: Any) -> ClinicalTokenizer:
+        """No state; the vocabulary may have been read anew."""
+        return self.from_bytes(b"")
+
+    def from_bytes(self, data: bytes, **kwargs: Any) -> ClinicalTokenizer:
+        """No state; the vocabulary may have been read anew."""
+        self._orths = PerWord(self._orth, np.uint64)
+        return self
+
+    def _orth(self, word: str) -> int:
+        """The hash of a word that the vocabulary keeps for good, memory zone or not; 0 for others.
+
+        Hashes make a Doc in a sixth of the time that strings take. What is not a plain word, of which there is no end,
+        is left to the memory zone.
+        """
+        plain = word.isascii() and (len(word) == 1 or (len(word) <= _PLAIN and word.isalpha()))
+        return self.vocab.strings.add(word, allow_transient=False) if plain else 0
 
     def pipe(self, texts: Iterable[str], batch_size: int = 1000) -> Iterable[Doc]:
         """Tokenize a stream of texts."""
@@ -169,37 +225,13 @@ def create_max_length(characters: int = 100_000_000) -> Callable[[Language], Lan
     return set_max_length
 
 
-# The token table of the document last made or asked for: the components ask in turn for the same one.
-_last: tuple[weakref.ref[Doc] | None, list[str], list[int]] = (None, [], [])
-
-
 def make_doc(vocab: Vocab, words: list[str], spaces: list[bool]) -> Doc:
-    """A Doc of these tokens, its token table at hand for the components that follow."""
-    global _last
+    """A Doc of these tokens, its words at hand for the components that follow."""
     doc = Doc(vocab, words=words, spaces=spaces)
-    # the words are the tokenizer's own strings, cheaper to look up again than those read back from the Doc
-    _last = (weakref.ref(doc), words, doc.to_array([IDX]).tolist() if words else [])
+    remember(doc, Tokens(words, ()))
     return doc
-
-
-def token_table(doc: Doc) -> tuple[list[str], list[int]]:
-    """The tokens' written forms and character offsets; not to be changed."""
-    global _last
-    known, words, offsets = _last
-    if known is None or known() is not doc or len(words) != len(doc):
-        words, offsets = [token.text for token in doc], doc.to_array([IDX]).tolist() if len(doc) else []
-        _last = (weakref.ref(doc), words, offsets)
-    return words, offsets
 
 
 def breaks_line(word: str) -> bool:
     """Whether a token is white space with a line end in it."""
     return word.isspace() and ("\n" in word or "\r" in word)
-
-
-def sentence_starts(doc: Doc) -> list[int]:
-    """Numbers of the tokens that begin a sentence, the first token among them."""
-    if not len(doc):
-        return []
-    starts: list[int] = np.flatnonzero(doc.to_array([SENT_START]) == 1).tolist()
-    return starts if starts and not starts[0] else [0, *starts]

@@ -202,7 +202,7 @@ class TermIndex:
         edge = bisect_left(self._edge_symbol, number, low, high)
         return edge + 1 if edge < high and self._edge_symbol[edge] == number else -1
 
-    def _number(self, symbol: str) -> int:
+    def number(self, symbol: str) -> int:
         """The number of a symbol in this index, or -1."""
         wanted = _hash(symbol)
         place = bisect_left(self._sym_hash, wanted)
@@ -220,7 +220,7 @@ class TermIndex:
             steps = []
             for symbol in reading:
                 wider = (symbol, *classes(symbol, self._suffixes))
-                numbers = tuple(n for n in map(self._number, wider) if n >= 0)
+                numbers = tuple(n for n in map(self.number, wider) if n >= 0)
                 if not numbers:
                     break
                 steps.append(numbers)
@@ -243,7 +243,7 @@ class TermIndex:
         """The ids filed under exactly the normal form of ``name``."""
         node = 0
         for symbol in symbols(name):
-            number = self._number(symbol)
+            number = self.number(symbol)
             node = self.child(node, number) if number >= 0 else -1
             if node < 0:
                 return ()
@@ -291,29 +291,43 @@ class Matcher:
     def step(self, state: _State, word: str) -> _State | None:
         """Compute one transition (the automaton calls this once a state and word)."""
         self._size += 1
-        if word in self._read:
-            read = self._read[word]
-        else:
-            read = self._read[word] = self.index.read(word)
+        read = self.read(word)
         if read is None:
             return state if state.nodes != _ROOT else None
         nodes = self.index.step(state.nodes, read) if read else ()
         return self._state(nodes) if nodes else None
+
+    def read(self, word: str) -> tuple[tuple[tuple[int, ...], ...], ...] | None:
+        """:meth:`TermIndex.read`, remembered."""
+        if word not in self._read:
+            self._read[word] = self.index.read(word)
+        return self._read[word]
 
     def trim(self) -> None:
         """Forget the remembered transitions if there are too many; called once a document."""
         if self._size > self.limit:
             self.reset()
 
-    def all(self, words: Sequence[str]) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+    def begins(self, word: str) -> bool:
+        """Whether some name begins with a written token."""
+        return self.root[word] is not None
+
+    def all(
+        self, words: Sequence[str], places: Iterable[int] | None = None, end: int | None = None
+    ) -> Iterator[tuple[int, int, tuple[int, ...]]]:
         """Every match as (start, end, ids), by start, then by length, longest first.
 
+        ``places`` are the tokens for which :meth:`begins` holds, where they are known; no match goes past ``end``.
         One at a time: a list of them all would wake the garbage collector in long notes.
         """
         self.trim()
-        total = len(words)
-        firsts = [(i, state) for i, state in enumerate(map(self.root.__getitem__, words)) if state is not None]
-        for start, state in firsts:
+        total = len(words) if end is None else end
+        root = self.root
+        if places is None:
+            places = [i for i, state in enumerate(map(root.__getitem__, words)) if state is not None]
+        for start in places:
+            state = root[words[start]]
+            assert state is not None
             place = start + 1
             if state.is_leaf:  # nothing goes on from here
                 yield start, place, state.ids

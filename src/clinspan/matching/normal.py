@@ -180,7 +180,7 @@ def classes(symbol: str, suffixes: tuple[str, ...]) -> list[str]:
         if not _NUMERIC.match(symbol):
             return []
         return [YEAR, NUMBER] if len(symbol) == 4 and symbol[:2] in ("19", "20") and symbol.isdigit() else [NUMBER]
-    for suffix in suffixes:
+    for suffix in suffixes if symbol.endswith(suffixes) else ():
         if symbol.endswith(suffix) and len(symbol) >= len(suffix) + 2:
             return [SUFFIX_MARK + suffix]
     return []
