@@ -68,7 +68,9 @@ def _silent(context: Context) -> Iterator[Problem]:
     for rule in context.rules:
         for cue in rule.cues:
             spoken = _spoken(cue)
-            if rule.direction in _BEFORE:
+            if rule.direction == "listed":
+                texts, place = [f"{spoken} this , {_ENTITY} ."], -2
+            elif rule.direction in _BEFORE:
                 texts, place = [f"{spoken} {_ENTITY} ."], -2
             elif rule.direction in _AFTER:
                 texts, place = [f"{_ENTITY} {spoken} .", f"{_ENTITY} {spoken} by"], 0

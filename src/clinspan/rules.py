@@ -5,7 +5,8 @@ The columns of ``resources/en/context.tsv``, and of a user's own table:
 - ``id``; ``axis``: one or several of the flags joined by ``+``, or ``experiencer``; for a termination the axes it ends;
 - ``value``: the sub-value shown in ``cues`` (``past``, ``planned``, …), or the experiencer; ``no`` clears a flag that
   the section would set;
-- ``direction``: ``before`` (the cue stands before the entity), ``after``, ``answer`` (after it and last in its clause:
+- ``direction``: ``before`` (the cue stands before the entity), ``listed`` (before a list, of its further items, where
+  what it begins with is no entity: "no change in appetite, fever or cough"; of the first it says nothing), ``after``, ``answer`` (after it and last in its clause:
   "fever: no,"), ``both``, ``beside`` (both, but not along a list: "cyst versus abscess"), ``attached`` (a sign written
   onto the entity), ``self`` (the entity itself, a single word), ``within`` (the first of the entity's words), ``sign``
   (a word right before the entities of a sentence, or right behind them, where others have the opposite one: "+ cough
@@ -29,7 +30,7 @@ from clinspan import schema
 COLUMNS = ("id", "axis", "value", "direction", "scope", "stops", "labels", "cues")
 #: Directions whose cues are single words beside or in the entity, not searched for in the text.
 WORD_DIRECTIONS = ("attached", "self", "within", "sign", "reply")
-DIRECTIONS = ("before", "after", "answer", "both", "beside", *WORD_DIRECTIONS, "pseudo", "termination")
+DIRECTIONS = ("before", "listed", "after", "answer", "both", "beside", *WORD_DIRECTIONS, "pseudo", "termination")
 AXES = (*schema.FLAGS, "experiencer")
 #: Labels that no rule touches unless it names them, and the others.
 NOT_JUDGED = frozenset(["ANATOMY"])

@@ -310,8 +310,10 @@ class Context:
         active = dict(carried)
         listed: dict[str, tuple[Cue, str, int]] = {}  # by axis: the cue, the label and the end of its last entity
         c = 0
+        last: tuple[int, int, str] = (-1, -1, "")  # the entity before
         for k in mine:
-            start, end, label = entities[k]
+            start, end, label = entity = entities[k]
+            previous, last = last, entity
             while c < len(cues) and cues[c].end <= start:
                 _step(words, active, cues[c], cues[c].effect.before, forwards=True)
                 c += 1
@@ -338,7 +340,10 @@ class Context:
                     if label in rule.labels and (
                         carried.get(axis) is held
                         or (listed_on and before and before[1] == label)
-                        or _in_scope(words, cue.end, start, rule)
+                        or (
+                            _in_scope(words, cue.end, start, rule)
+                            and (rule.direction != "listed" or before or _further_item(words, cue, entity, previous, rule))
+                        )
                     ):
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
                         listed[axis] = (cue, label, end)
@@ -497,6 +502,17 @@ def _in_scope(words: Sequence[str], low: int, high: int, rule: Rule) -> bool:
             if word.lower() in rule.stops:
                 return False
     return True
+
+
+def _further_item(
+    words: Sequence[str], cue: Cue, entity: tuple[int, int, str], previous: tuple[int, int, str], rule: Rule
+) -> bool:
+    """Whether an entity is a further item of the list behind the cue, and no entity that the rule may touch is one
+    before it."""
+    if previous[0] >= cue.end and previous[2] in rule.labels:
+        return False
+    place = last_ink(words, entity[0]) - 1
+    return words[place].lower() in (",", "or", "nor") and not begins_clause(words, cue.end, entity[0], entity[1])
 
 
 def _known(label: str) -> str:

@@ -13,7 +13,7 @@ from clinspan.matching import Matcher, TermIndex
 from clinspan.matching.normal import NUMBER, YEAR, symbols
 from clinspan.rules import WORD_DIRECTIONS, Rule
 
-_OPENING = ("before", "after", "answer", "both", "beside")
+_OPENING = ("before", "listed", "after", "answer", "both", "beside")
 _THROUGH = 2  # in the first column: a form that is looked through
 #: What is known of a written form: whether a cue may begin with it; whether it alone may be one that begins a scope;
 #: what has to stand before it, or behind it, for that; what it begins and ends with.
@@ -24,7 +24,7 @@ _FREQUENT = frozenset(
     by at on from we i it been are will no
     """.split()
 )
-_FORWARDS = ("before", "both", "beside")
+_FORWARDS = ("before", "listed", "both", "beside")
 _BACKWARDS = ("after", "answer", "both", "beside")
 #: Axes on which a cue that may stand on either side of an entity says something of one side only.
 _SIDED = frozenset(["negated", "uncertain"])
@@ -221,7 +221,7 @@ def _effect_of(rules: Sequence[Rule]) -> Effect:
                     begins[side].setdefault(axis, []).append(rule)
     before, after = (tuple((axis, tuple(group)) for axis, group in side.items()) for side in begins)
     return Effect(
-        pseudo=any(rule.direction == "pseudo" for rule in rules),
+        pseudo=any(rule.direction in ("pseudo", "listed") for rule in rules),
         axes=frozenset(axis for rule in rules for axis in rule.axes),
         opens=bool(before or after),
         two_sided=_two_sided(rules),
