@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from clinspan.components.context import Context
 from clinspan.components.memo import Tokens
-from clinspan.components.tokenizer import words_and_spaces
+from clinspan.components.sentences import Sentences
+from clinspan.components.tokenizer import cut_at, words_and_spaces
 from clinspan.matching.normal import symbols
 from clinspan.rules import Rule
 
@@ -16,6 +19,7 @@ from clinspan.rules import Rule
 KINDS: dict[str, str] = {
     "duplicate": "the same cue, direction, axes and value in two rules",
     "contradiction": "the same cue and direction with another value of the same axis, for a common label",
+    "example": "an example's entity is not judged by the rule, or, of a pseudo-cue or termination, is judged",
     "silent": "alone beside an entity the cue sets nothing: a pseudo-cue or a longer cue takes its words",
 }
 _BEFORE = ("before", "both")
@@ -39,7 +43,7 @@ def check(context: Context, *, only: Collection[str] | None = None) -> list[Prob
         context: the component; its rules are those of the package and the user's.
         only: ids of the rules to report on; all when ``None``.
     """
-    problems = list(dict.fromkeys([*_pairs(context.rules), *_silent(context)]))
+    problems = list(dict.fromkeys([*_pairs(context.rules), *_examples(context), *_silent(context)]))
     order = {rule.id: number for number, rule in enumerate(context.rules)}
     problems.sort(key=lambda problem: (order[problem.rule_id], problem.cue))
     return [p for p in problems if only is None or p.rule_id in only or p.other in only]
@@ -62,6 +66,34 @@ def _pairs(rules: Sequence[Rule]) -> Iterator[Problem]:
                         yield Problem("duplicate", rule.id, cue, earlier.id)
                 else:
                     yield Problem("contradiction", rule.id, cue, earlier.id)
+
+
+def _examples(context: Context) -> Iterator[Problem]:
+    for rule in context.rules:
+        for example in rule.examples:
+            if not _holds(context, rule, example):
+                yield Problem("example", rule.id, example)
+
+
+def _holds(context: Context, rule: Rule, example: str) -> bool:
+    """Whether an entity in brackets is judged by the rule; or, where the rule judges none, not judged on its axes."""
+    pieces = re.split(r"[\[\]]", example)
+    if len(pieces) < 3 or len(pieces) % 2 == 0:
+        return False
+    marks = list(accumulate(map(len, pieces)))
+    starts, ends = marks[0:-1:2], marks[1::2]
+    words, spaces = cut_at(*words_and_spaces("".join(pieces)), starts, ends)
+    offsets = list(accumulate((len(word) + space for word, space in zip(words, spaces)), initial=0))
+    label = "CONDITION" if "CONDITION" in rule.labels else min(rule.labels)
+    tokens = Tokens(words, offsets[:-1])
+    entities = [
+        (offsets.index(s), offsets.index(e) if e in offsets else offsets.index(e + 1), label)
+        for s, e in zip(starts, ends)
+    ]
+    found = context.judge(tokens, Sentences().starts(tokens), entities)
+    if rule.direction in ("pseudo", "termination"):
+        return not any(judgement.axis in rule.axes for judgements in found for judgement in judgements)
+    return any(judgement.rule_id == rule.id for judgements in found for judgement in judgements)
 
 
 def _silent(context: Context) -> Iterator[Problem]:

@@ -15,7 +15,10 @@ The columns of ``resources/en/context.tsv``, and of a user's own table:
   name as ``@id``);
 - ``scope``: most tokens between cue and entity, empty for the whole sentence; ``stops``: tokens that end the scope;
 - ``labels``: the labels it may touch, empty for all but ANATOMY;
-- ``cues``: wordings separated by ``|``; ``{a,b}`` and ``@set`` stand for each of several words.
+- ``cues``: wordings separated by ``|``; ``{a,b}`` and ``@set`` stand for each of several words;
+- ``why`` and ``examples``, which a table may leave out: what the rule is for, and sentences separated by ``|`` with the
+  entities that it judges in brackets ("No [fever]."), or, for a pseudo-cue or a termination, those that it saves from
+  being judged. ``clinspan check`` runs them.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from typing import NamedTuple
 
 from clinspan import schema
 
+#: Columns that a table of rules must have.
 COLUMNS = ("id", "axis", "value", "direction", "scope", "stops", "labels", "cues")
 #: Directions whose cues are single words beside or in the entity, not searched for in the text.
 WORD_DIRECTIONS = ("attached", "self", "within", "sign", "reply")
@@ -48,6 +52,8 @@ class Rule(NamedTuple):
     stops: frozenset[str]
     labels: frozenset[str]
     cues: tuple[str, ...]
+    why: str = ""
+    examples: tuple[str, ...] = ()
 
 
 def read_rules(rows: Iterable[dict[str, str]]) -> list[Rule]:
@@ -88,7 +94,9 @@ def read_rules(rows: Iterable[dict[str, str]]) -> list[Rule]:
             raise ValueError(f"rule {row['id']}: scope is not a number of tokens")
         scope = int(row["scope"]) if row["scope"] else 0
         stops = frozenset(row["stops"].split("|")) if row["stops"] else frozenset()
-        rules.append(Rule(row["id"], axes, value, row["direction"], scope, stops, labels, written))
+        why = row.get("why") or ""
+        examples = tuple(e.strip() for e in (row.get("examples") or "").split("|") if e.strip())
+        rules.append(Rule(row["id"], axes, value, row["direction"], scope, stops, labels, written, why, examples))
     return rules
 
 

@@ -342,7 +342,11 @@ class Context:
                         or (listed_on and before and before[1] == label)
                         or (
                             _in_scope(words, cue.end, start, rule)
-                            and (rule.direction != "listed" or before or _further_item(words, cue, entity, previous, rule))
+                            and (
+                                rule.direction != "listed"
+                                or before
+                                or _further_item(words, cue, entity, previous, rule)
+                            )
                         )
                     ):
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
