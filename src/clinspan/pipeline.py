@@ -87,10 +87,10 @@ def load(
     return nlp
 
 
-def blank() -> Language:
-    """The bundled pipeline's parts without its dictionary, freshly put together."""
+def blank(language: str = "en") -> Language:
+    """The bundled pipeline's parts without its dictionary, freshly put together; ``language`` is that of its rules."""
     nlp = spacy.blank(
-        "en",
+        language,
         config={
             "nlp": {
                 "tokenizer": {"@tokenizers": "clinspan.tokenizer.v1"},
@@ -99,7 +99,8 @@ def blank() -> Language:
         },
     )
     for part in ("sentences", "sections", "terms", "abbreviations", "entities", "context"):
-        nlp.add_pipe(f"clinspan_{part}", name=part)
+        config = {"language": language} if part in ("sections", "context") else {}
+        nlp.add_pipe(f"clinspan_{part}", name=part, config=config)
     return nlp
 
 

@@ -6,13 +6,13 @@ The columns of ``resources/en/context.tsv``, and of a user's own table:
 - ``value``: the sub-value shown in ``cues`` (``past``, ``planned``, …), or the experiencer; ``no`` clears a flag that
   the section would set;
 - ``direction``: ``before`` (the cue stands before the entity), ``listed`` (before a list, of its further items, where
-  what it begins with is no entity: "no change in appetite, fever or cough"; of the first it says nothing), ``after``, ``answer`` (after it and last in its clause:
-  "fever: no,"), ``both``, ``beside`` (both, but not along a list: "cyst versus abscess"), ``attached`` (a sign written
-  onto the entity), ``self`` (the entity itself, a single word), ``within`` (the first of the entity's words), ``sign``
-  (a word right before the entities of a sentence, or right behind them, where others have the opposite one: "+ cough
-  - fever"), ``reply`` (a sentence's first word, of the question before it: "Fever? No."), ``pseudo`` (looks like a cue
-  of its axes and is none), ``termination`` (ends the scopes of its axes), ``set`` (no rule: a list of words that cues
-  name as ``@id``);
+  what it begins with is no entity: "no change in appetite, fever or cough"; of the first it says nothing), ``after``,
+  ``answer`` (after it and last in its clause: "fever: no,"), ``both``, ``beside`` (both, but not along a list: "cyst
+  versus abscess"), ``attached`` (a sign written onto the entity), ``self`` (the entity itself, a single word),
+  ``within`` (the first of the entity's words), ``sign`` (a word right before the entities of a sentence, or right
+  behind them, where others have the opposite one: "+ cough - fever"), ``reply`` (a sentence's first word, of the
+  question before it: "Fever? No."), ``pseudo`` (looks like a cue of its axes and is none), ``termination`` (ends the
+  scopes of its axes), ``set`` (no rule: a list of words that cues name as ``@id``);
 - ``scope``: most tokens between cue and entity, empty for the whole sentence; ``stops``: tokens that end the scope;
 - ``labels``: the labels it may touch, empty for all but ANATOMY;
 - ``cues``: wordings separated by ``|``; ``{a,b}`` and ``@set`` stand for each of several words;

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 _BULLETS = frozenset(["-", "*", "\u2022", "\u00b7", "\u2013", "+"])
 _NEAR = 12  # tokens before an entity that tell whether it begins a clause
@@ -36,66 +37,55 @@ def last_ink(words: Sequence[str], place: int) -> int:
     return place
 
 
-_SEPARATORS = frozenset(", / and or nor & and/or any a the ( )".split())
-#: "No tobacco use, occasional alcohol": an item that begins so is not denied by the word before the list.
-_AFFIRMING = frozenset(
-    """
-    a an occasional occasionally social rare rarely mild mildly minimal moderate moderately heavy former some severe
-    trace slight slightly chronic stable multiple several numerous marked diffuse elevated increased decreased positive
-    """.split()
-)
-_RESULTS = frozenset(
-    "neg negative pos positive nl normal wnl elevated high low unremarkable pending was were is".split()
-)
+class Clauses(NamedTuple):
+    """Words of a language that tell how entities hang together: the sets of these names in its table of rules."""
 
+    separators: frozenset[str]  # between the items of a list
+    alternatives: frozenset[str]  # of these, the ones that go on with what was denied: "or"
+    coordinating: frozenset[str]  # between clauses
+    affirming: frozenset[str]  # "No tobacco use, occasional alcohol": what begins so is not denied by the "no"
+    results: frozenset[str]  # behind a measurement
+    verbs: frozenset[str]  # behind an entity that begins a clause
+    looked_for: frozenset[str]  # verbs that say of a whole list that it was looked for: "no murmurs, rubs were heard"
+    done: frozenset[str]  # behind a measurement's verb: "no lactate was drawn"
 
-_VERBS = frozenset("is are was were has have had began started worsened improved remains since".split())
-#: Verbs that say of a whole list that it was looked for: "no murmurs, rubs, gallops were heard".
-_LOOKED_FOR = frozenset(
-    """
-    heard noted seen appreciated present identified reported found observed detected demonstrated evident elicited
-    palpated felt visualized visualised auscultated described mentioned been
-    """.split()
-)
+    @classmethod
+    def of(cls, sets: Mapping[str, Collection[str]]) -> Clauses:
+        """The words among a table's sets; those that it lacks are empty."""
+        return cls(*(frozenset(sets.get(name, ())) for name in cls._fields))
 
+    def begins(self, words: Sequence[str], low: int, start: int, end: int) -> bool:
+        """Whether an entity after another one of a list is none of its items.
 
-def begins_clause(words: Sequence[str], low: int, start: int, end: int) -> bool:
-    """Whether an entity after another one of a list is none of its items.
-
-    "no edema, mild cough", "no fever or vomiting, abdominal pain is worse", "no hydronephrosis and the cyst is
-    stable"; not "no fever, rash or mild cough", "no fever, rash, pain is noted".
-    """
-    between = [word.lower() for word in words[max(low, start - _NEAR) : start] if not word.isspace()]
-    if "or" in between or "nor" in between:
-        return False
-    if _AFFIRMING.intersection(between) or words[start].lower() in _AFFIRMING:
-        return True
-    if not {",", "and", ";"}.intersection(between):
-        return False
-    place = next_ink(words, end)
-    if place >= len(words) or words[place].lower() not in _VERBS:
-        return False
-    after = [word.lower() for word in words[place + 1 : place + 5]]
-    return not _LOOKED_FOR.intersection(after)
-
-
-def joined(words: Sequence[str], low: int, high: int) -> bool:
-    """Whether nothing but separators stands between two entities: they are items of one list."""
-    return all(word.lower() in _SEPARATORS or word.isspace() for word in words[low:high])
-
-
-#: "No lactate was drawn": what follows a measurement that was not done.
-_DONE = frozenset("drawn obtained done performed sent taken ordered checked given available needed indicated".split())
-
-
-def has_result(words: Sequence[str], end: int) -> bool:
-    """Whether a value or a result follows a measurement: it was done."""
-    for place, word in enumerate(words[end : end + 3], end):
-        if word[:1].isdigit() or word.lower() in _RESULTS:
-            return word.lower() not in ("was", "were", "is") or not _DONE.intersection(words[place + 1 : place + 3])
-        if word not in (":", "=", "of", "<", ">", "(") and not word.isspace():
+        "no edema, mild cough", "no fever or vomiting, abdominal pain is worse", "no hydronephrosis and the cyst is
+        stable"; not "no fever, rash or mild cough", "no fever, rash, pain is noted".
+        """
+        between = [word.lower() for word in words[max(low, start - _NEAR) : start] if not word.isspace()]
+        if not self.alternatives.isdisjoint(between):
             return False
-    return False
+        if not self.affirming.isdisjoint(between) or words[start].lower() in self.affirming:
+            return True
+        if self.coordinating.isdisjoint(between):
+            return False
+        place = next_ink(words, end)
+        if place >= len(words) or words[place].lower() not in self.verbs:
+            return False
+        after = [word.lower() for word in words[place + 1 : place + 5]]
+        return self.looked_for.isdisjoint(after)
+
+    def joined(self, words: Sequence[str], low: int, high: int) -> bool:
+        """Whether nothing but separators stands between two entities: they are items of one list."""
+        return all(word.lower() in self.separators or word.isspace() for word in words[low:high])
+
+    def has_result(self, words: Sequence[str], end: int) -> bool:
+        """Whether a value or a result follows a measurement: it was done."""
+        for place, word in enumerate(words[end : end + 3], end):
+            low = word.lower()
+            if word[:1].isdigit() or low in self.results:
+                return low not in self.verbs or self.done.isdisjoint(words[place + 1 : place + 3])
+            if word not in (":", "=", "of", "de", "<", ">", "(") and not word.isspace():
+                return False
+        return False
 
 
 def closes(words: Sequence[str], end: int) -> bool:

@@ -1,8 +1,8 @@
 """Assertion: which entities are negated, uncertain, hypothetical, historical, an allergy, or someone else's.
 
-Cues are rules as data (``resources/en/context.tsv``), found in one pass of the matching engine; then each sentence is
-swept once forwards and once backwards, so the cost is linear in the note. Sections give defaults. After NegEx (Chapman
-et al. 2001) and ConText (Harkema et al. 2009).
+Cues are rules as data (``context.tsv`` among a language's resources), found in one pass of the matching engine; then
+each sentence is swept once forwards and once backwards, so the cost is linear in the note. Sections give defaults.
+After NegEx (Chapman et al. 2001) and ConText (Harkema et al. 2009).
 
 The rules' columns: :mod:`clinspan.rules`.
 
@@ -25,16 +25,7 @@ from spacy.tokens import Doc, Span
 from clinspan import schema
 from clinspan.attributes import ENTITIES, KEY, user_data
 from clinspan.components import resource_rows
-from clinspan.components.clauses import (
-    begins_clause,
-    closes,
-    has_result,
-    is_item,
-    joined,
-    last_ink,
-    next_ink,
-    same_line,
-)
+from clinspan.components.clauses import Clauses, closes, is_item, last_ink, next_ink, same_line
 from clinspan.components.cues import Cue, Cues, sided
 from clinspan.components.memo import Tokens, sentence_starts, spans_of, tokens_of
 from clinspan.components.sections import Places
@@ -52,6 +43,7 @@ class SectionDefault(NamedTuple):
     labels: frozenset[str]
 
 
+_CUTS = frozenset([",", ";", ":", ".", "(", "-"])
 _EVENTS = frozenset(["CONDITION", "PROCEDURE", "MEASUREMENT", "DEVICE"])
 SECTION_DEFAULTS: dict[str, SectionDefault] = {
     "past_medical_history": SectionDefault("historical", "past", _EVENTS),
@@ -91,10 +83,13 @@ class Judgement(NamedTuple):
 class Context:
     """The component; :meth:`judge` is the pure function inside."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, language: str = "en") -> None:
         self.rules: list[Rule] = []
         self._own_rows: list[dict[str, str]] = []
-        self._set_rules(read_rules(resource_rows("en/context.tsv")))
+        rows = list(resource_rows(f"{language}/context.tsv"))
+        self._sets = [row for row in rows if row["direction"] == "set"]
+        self._clauses = Clauses.of({row["id"]: row["cues"].split("|") for row in self._sets})
+        self._set_rules(read_rules(rows))
 
     def __len__(self) -> int:
         return len(self.rules)
@@ -102,8 +97,7 @@ class Context:
     def add_rules(self, rows: Iterable[dict[str, str]]) -> None:
         """Add rules (table rows, see :mod:`clinspan.rules`); one with an id in use replaces that rule."""
         rows = list(rows)
-        sets = [row for row in resource_rows("en/context.tsv") if row["direction"] == "set"]
-        new = read_rules([*sets, *rows])
+        new = read_rules([*self._sets, *rows])
         replaced = {rule.id for rule in new}
         self._own_rows = [row for row in self._own_rows if row["id"] not in replaced]
         self._set_rules([rule for rule in self.rules if rule.id not in replaced] + new)
@@ -297,8 +291,8 @@ class Context:
                 return None
         return rule
 
-    @staticmethod
     def _sweep(
+        self,
         words: Sequence[str],
         cues: Sequence[Cue],
         mine: Sequence[int],
@@ -315,7 +309,7 @@ class Context:
             start, end, label = entity = entities[k]
             previous, last = last, entity
             while c < len(cues) and cues[c].end <= start:
-                _step(words, active, cues[c], cues[c].effect.before, forwards=True)
+                _step(words, active, cues[c], cues[c].effect.before, forwards=True, past=previous[1])
                 c += 1
             if not active:
                 continue
@@ -326,12 +320,12 @@ class Context:
                 before = listed.get(axis)
                 if before and before[0] is not cue:
                     before = None
-                listed_on = before is not None and joined(words, before[2], start)
-                if axis in _CLAUSAL and before and begins_clause(words, before[2], start, end):
+                listed_on = before is not None and self._clauses.joined(words, before[2], start)
+                if axis in _CLAUSAL and before and self._clauses.begins(words, before[2], start, end):
                     del active[axis]
                     continue
                 if axis == "negated":
-                    if label == "MEASUREMENT" and has_result(words, end):
+                    if label == "MEASUREMENT" and self._clauses.has_result(words, end):
                         continue
                     if before and before[1] != label and not listed_on:
                         continue
@@ -345,7 +339,7 @@ class Context:
                             and (
                                 rule.direction != "listed"
                                 or before
-                                or _further_item(words, cue, entity, previous, rule)
+                                or self._further_item(words, cue, entity, previous, rule)
                             )
                         )
                     ):
@@ -356,8 +350,8 @@ class Context:
             _step(words, active, cue, cue.effect.before, forwards=True)
         return active
 
-    @staticmethod
     def _sweep_back(
+        self,
         words: Sequence[str],
         cues: Sequence[Cue],
         mine: Sequence[int],
@@ -380,7 +374,7 @@ class Context:
                     continue
                 last = flagged.get(axis)
                 again = last is not None and last[0] is cue
-                if last is not None and again and not joined(words, end, last[1]):
+                if last is not None and again and not self._clauses.joined(words, end, last[1]):
                     continue
                 for rule in rules:
                     # an item of the list whose next item the cue reached is reached too
@@ -390,6 +384,18 @@ class Context:
                         flagged[axis] = (cue, start)
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
                         break
+
+    def _further_item(
+        self, words: Sequence[str], cue: Cue, entity: tuple[int, int, str], previous: tuple[int, int, str], rule: Rule
+    ) -> bool:
+        """Whether an entity is a further item of the list behind the cue, and no entity that the rule may touch is one
+        before it."""
+        if previous[0] >= cue.end and previous[2] in rule.labels:
+            return False
+        place = last_ink(words, entity[0]) - 1
+        return words[place].lower() in {",", *self._clauses.alternatives} and not self._clauses.begins(
+            words, cue.end, entity[0], entity[1]
+        )
 
     # --- explaining ---
 
@@ -476,8 +482,10 @@ def _step(
     begins: tuple[tuple[str, tuple[Rule, ...]], ...],
     *,
     forwards: bool,
+    past: int = -1,
 ) -> None:
-    """Take one cue into the scopes in force: a termination ends some, a cue begins its own."""
+    """Take one cue into the scopes in force: a termination ends some, a cue begins its own; ``past`` is the end of the
+    last entity."""
     if active:
         for axis in cue.effect.ends:
             held = active.get(axis)
@@ -489,6 +497,10 @@ def _step(
             held = active.get("uncertain")
             if held and held.cue.end < cue.start and "uncertain" not in cue.effect.axes:
                 del active["uncertain"]  # "suggestive of demyelination without mass effect"
+        if axis == "uncertain" and forwards and "negated" in active and "negated" not in cue.effect.axes:
+            denial = active["negated"].cue
+            if past <= denial.end and not _CUTS.intersection(words[denial.end : cue.start]):
+                continue  # "no suspicious nodules", "no evidence of apparent fracture"
         active[axis] = _Active(cue, rules)
 
 
@@ -508,23 +520,17 @@ def _in_scope(words: Sequence[str], low: int, high: int, rule: Rule) -> bool:
     return True
 
 
-def _further_item(
-    words: Sequence[str], cue: Cue, entity: tuple[int, int, str], previous: tuple[int, int, str], rule: Rule
-) -> bool:
-    """Whether an entity is a further item of the list behind the cue, and no entity that the rule may touch is one
-    before it."""
-    if previous[0] >= cue.end and previous[2] in rule.labels:
-        return False
-    place = last_ink(words, entity[0]) - 1
-    return words[place].lower() in (",", "or", "nor") and not begins_clause(words, cue.end, entity[0], entity[1])
-
-
 def _known(label: str) -> str:
     """The label whose rules apply: labels that are not ours are judged as conditions."""
     return label if label in schema.LABELS else "CONDITION"
 
 
-@Language.factory("clinspan_context", requires=["doc.spans", "token.is_sent_start"], assigns=["doc.spans"])
-def make_context(nlp: Language, name: str) -> Context:
-    """The assertion component over the package's rules; :meth:`Context.add_rules` takes the user's."""
-    return Context()
+@Language.factory(
+    "clinspan_context",
+    requires=["doc.spans", "token.is_sent_start"],
+    assigns=["doc.spans"],
+    default_config={"language": "en"},
+)
+def make_context(nlp: Language, name: str, language: str) -> Context:
+    """The assertion component over the package's rules for a language; :meth:`Context.add_rules` takes the user's."""
+    return Context(language=language)

@@ -69,10 +69,10 @@ class Header(NamedTuple):
 class Sections(Stateless):
     """The component; :meth:`headers` is the pure function inside."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, language: str = "en") -> None:
         self.titles: list[_Title] = []
         names: list[tuple[str, int]] = []
-        for row in resource_rows("en/sections.tsv"):
+        for row in resource_rows(f"{language}/sections.tsv"):
             for title in row["titles"].split("|"):
                 name = title.strip("!=*")
                 names.append((name, len(self.titles)))
@@ -303,7 +303,12 @@ class Places:
         return self._found[bisect_right(self._starts, token) - 1]
 
 
-@Language.factory("clinspan_sections", requires=["token.is_sent_start"], assigns=["doc.spans"])
-def make_sections(nlp: Language, name: str) -> Sections:
-    """The section finder over the package's table of titles; no settings."""
-    return Sections()
+@Language.factory(
+    "clinspan_sections",
+    requires=["token.is_sent_start"],
+    assigns=["doc.spans"],
+    default_config={"language": "en"},
+)
+def make_sections(nlp: Language, name: str, language: str) -> Sections:
+    """The section finder over the package's table of titles for a language."""
+    return Sections(language=language)
