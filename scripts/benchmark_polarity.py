@@ -73,7 +73,7 @@ def write_sample(mentions: Sequence[Mention], path: Path, number: int, seed: int
     flagged = [m for m in mentions if m.uncertain]
     chosen = sorted(random.Random(seed).sample(flagged, min(number, len(flagged))))
     with path.open("x", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["doc_id", "start", "end", "label", "verdict"])
         writer.writerows([m.doc_id, m.start, m.end, "CONDITION", ""] for m in chosen)
     print(f"{path}: {len(chosen)} of {len(flagged)} mentions found uncertain")

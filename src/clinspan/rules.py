@@ -4,7 +4,7 @@ The columns of ``resources/en/context.tsv``, and of a user's own table:
 
 - ``id``; ``axis``: one or several of the flags joined by ``+``, or ``experiencer``; for a termination the axes it ends;
 - ``value``: the sub-value shown in ``cues`` (``past``, ``planned``, …), or the experiencer; ``no`` clears a flag that
-  the section would set;
+  the section would set, and, after the entity, one that a cue before it would;
 - ``direction``: ``before`` (the cue stands before the entity), ``listed`` (before a list, of its further items, where
   what it begins with is no entity: "no change in appetite, fever or cough"; of the first it says nothing), ``after``,
   ``answer`` (after it and last in its clause: "fever: no,"), ``both``, ``beside`` (both, but not along a list: "cyst

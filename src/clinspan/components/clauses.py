@@ -41,7 +41,7 @@ class Clauses(NamedTuple):
     """Words of a language that tell how entities hang together: the sets of these names in its table of rules."""
 
     separators: frozenset[str]  # between the items of a list
-    alternatives: frozenset[str]  # of these, the ones that go on with what was denied: "or"
+    alternatives: frozenset[str]  # of these, the ones that go on with what was denied: "or", "such as"
     coordinating: frozenset[str]  # between clauses
     affirming: frozenset[str]  # "No tobacco use, occasional alcohol": what begins so is not denied by the "no"
     results: frozenset[str]  # behind a measurement

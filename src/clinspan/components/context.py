@@ -8,7 +8,8 @@ The rules' columns: :mod:`clinspan.rules`.
 
 Of overlapping cues the leftmost, then the longest, counts (a pseudo-cue also against one further left); a cue does not
 begin inside an entity nor reach into one. Of several in scope on one axis the nearest counts; a cue before the entity
-wins over one after it. Negation passes along a list of entities of one label, and not to a measurement with a value.
+wins over one after it, unless that clears the flag ("possible PE was ruled out"). Negation passes along a list of
+entities of one label, and not to a measurement with a value.
 """
 
 from __future__ import annotations
@@ -370,7 +371,8 @@ class Context:
                 _step(words, active, cues[c], cues[c].effect.after, forwards=False)
                 c -= 1
             for axis, (cue, rules) in active.items():
-                if out[k] and any(j.axis == axis for j in out[k]):
+                said = next((j for j in out[k] if j.axis == axis), None) if out[k] else None
+                if said and not any(rule.value == "no" for rule in rules):
                     continue
                 last = flagged.get(axis)
                 again = last is not None and last[0] is cue
@@ -382,6 +384,8 @@ class Context:
                         (again and rule.direction != "beside") or _in_scope(words, end, cue.start, rule)
                     ):
                         flagged[axis] = (cue, start)
+                        if said:
+                            out[k].remove(said)
                         out[k].append(Judgement(axis, rule.value, rule.id, cue.start, cue.end))
                         break
 
