@@ -61,7 +61,8 @@ class Clauses(NamedTuple):
         stable"; not "no fever, rash or mild cough", "no fever, rash, pain is noted".
         """
         between = [word.lower() for word in words[max(low, start - _NEAR) : start] if not word.isspace()]
-        if not self.alternatives.isdisjoint(between):
+        comma = max((place for place, word in enumerate(between) if word == ","), default=-1)
+        if not self.alternatives.isdisjoint(between[comma + 1 :]):
             return False
         if not self.affirming.isdisjoint(between) or words[start].lower() in self.affirming:
             return True

@@ -153,9 +153,9 @@ class Cues:
         if not opens:
             return []
         found: list[Cue] = []
-        last = 0
+        last = covered = 0  # ends of the last cue that begins a scope, and of the last that only ends some
         for start, stop, effect in matches:
-            if start < last:
+            if start < last or stop <= covered:
                 continue
             if effect.pseudo:
                 if not effect.opens:
@@ -171,7 +171,10 @@ class Cues:
                 if not effect.axes:
                     continue
             found.append(Cue(start, stop, effect))
-            last = stop
+            if effect.opens:
+                last = stop
+            else:
+                covered = stop
         return found
 
     def _row(self, word: str) -> tuple[int, ...]:
