@@ -90,17 +90,27 @@ def test_explain() -> None:
     assert "dyspnea CONDITION present no cue" in lines
     assert "No N001 negated before fever, cough" in lines
     assert any(line.startswith("but T001 all termination") for line in lines)
-    assert any(line.startswith("No change in X001") for line in lines)
+    assert any(line.startswith("No change in N054") for line in lines)
     assert run("explain", "-", stdin="Has [b]fever[/b]\n")[1].count("[b]") >= 1
 
 
-RULES = "id\taxis\tvalue\tdirection\tscope\tstops\tlabels\tcues\n"
+RULES = "id\taxis\tvalue\tdirection\tscope\tstops\tlabels\tcues\texamples\n"
 
 
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
         ("Z1\tuncertain\t\tbefore\t4\t\t\tsmells like\n", []),
+        ("Z1\tuncertain\t\tbefore\t4\t\t\tsmells like\tIt smells like [gout].|Fever? It smells like [gout].\n", []),
+        (
+            "Z1\tuncertain\t\tbefore\t2\t\t\tsmells like\tIt smells like a very old [gout].|It smells like gout.\n",
+            ["Z1 example: 'It smells like a very old [gout].'", "Z1 example: 'It smells like gout.'"],
+        ),
+        ("Z1\tnegated\t\tpseudo\t\t\t\tno shortage of\tThere was no shortage of [pain].\n", []),
+        (
+            "Z1\tnegated\t\tpseudo\t\t\t\tno shortage of\tNo fever, no shortage of [pain], no [cough].\n",
+            ["Z1 example: 'No fever, no shortage of [pain], no [cough].'"],
+        ),
         ("Z1\tnegated\t\tbefore\t\t\t\tdenies\n", ["Z1 duplicate: 'denies' (also N002)", "Z1 silent: 'denies'"]),
         (
             "Z1\thistorical\tstopped\tbefore\t\t\t\thistory of\n",

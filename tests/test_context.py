@@ -10,7 +10,10 @@ from spacy.language import Language
 
 import clinspan
 from clinspan import schema
+from clinspan.components import resource_rows
 from clinspan.components.context import Context
+from clinspan.components.cues import Cues, Found
+from clinspan.components.memo import Tokens
 from clinspan.rules import read_rules
 from marked import parse
 
@@ -149,6 +152,25 @@ def test_no_text_breaks_it(nlp: Language, words: list[str], data: st.DataObject)
         assert len(set(axes)) == len(axes)
         for cue in span._.cues:
             assert text[cue["start"] : cue["end"]] == cue["text"] != ""
+
+
+CUES = sorted({cue for rule in read_rules(resource_rows("en/context.tsv")) for cue in rule.cues})
+
+
+@settings(deadline=None, max_examples=300)
+@given(parts=st.lists(st.one_of(WORDS, st.sampled_from(CUES), st.just("[rash=x]")), max_size=12))
+def test_sentences_left_alone_have_no_cue(nlp: Language, parts: list[str]) -> None:
+    """Only sentences with a mark are searched for cues; marks everywhere give the same flags."""
+    text, spans, _ = parse(" ".join(parts))
+    found_in = Cues.found_in
+
+    def everywhere(cues: Cues, tokens: Tokens) -> Found:
+        return found_in(cues, tokens)._replace(marks=list(range(len(tokens.words))))
+
+    expected = flags(nlp, text, spans)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cues, "found_in", everywhere)
+        assert flags(nlp, text, spans) == expected
 
 
 def test_a_long_list_is_denied_throughout(nlp: Language) -> None:

@@ -189,7 +189,7 @@ class Context:
         m = e = 0
         upcoming = entities[order[0]][0] if order else total
         carried: dict[str, _Active] = {}
-        asked: list[int] = []  # the entities of a question just before
+        asked: list[int] = []  # the entities of a question just before, or the one that a line ends in before its colon
         for begin, end in zip(bounds, [*bounds[1:], total]):
             last = end - 1
             mine: list[int] = []
@@ -203,7 +203,11 @@ class Context:
                 last = last_ink(words, end) - 1
             if asked:
                 self._reply(words, begin, asked, entities, out)
-            asked = mine if mine and words[last] == "?" else []
+            asked = []
+            if mine and words[last] == "?":
+                asked = mine
+            elif mine and words[last] == ":" and last_ink(words, last) == entities[mine[-1]][1]:
+                asked = mine[-1:]  # "COMPLICATIONS:" over "None."
             if carried and not is_item(words, begin, end, entities[mine[0]][0] if mine else -1):
                 carried = {}
             heads_list = words[last] == ":"
