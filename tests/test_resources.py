@@ -9,6 +9,7 @@ import pytest
 
 from clinspan import schema
 from clinspan.components import resource_rows
+from clinspan.components.clauses import Clauses
 from clinspan.components.context import SECTION_DEFAULTS
 from clinspan.components.terms import ANY, EXACT, MODES, PART, WHOLES
 from clinspan.matching.normal import symbols
@@ -18,9 +19,9 @@ CONCEPTS = list(resource_rows("en/concepts.tsv"))
 LETTERS = dict(zip("CRPMADO", ("CONDITION", "DRUG", "PROCEDURE", "MEASUREMENT", "ANATOMY", "DEVICE", "OBSERVATION")))
 
 
-@pytest.mark.parametrize("table", ["concepts", "context", "sections"])
+@pytest.mark.parametrize("table", ["en/concepts", "en/context", "en/sections", "pt/context", "pt/sections"])
 def test_ids_are_unique(table: str) -> None:
-    counts = Counter(row["id"] for row in resource_rows(f"en/{table}.tsv"))
+    counts = Counter(row["id"] for row in resource_rows(f"{table}.tsv"))
     assert [key for key, count in counts.items() if count > 1] == []
 
 
@@ -54,10 +55,23 @@ def test_ambiguous_forms_name_concepts_that_list_them() -> None:
         assert row["concept_id"] == "-" or (row["concept_id"], row["form"].lower()) in listed, row
 
 
-def test_rules_read_and_terminations_have_axes() -> None:
-    rules = read_rules(resource_rows("en/context.tsv"))
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_rules_read_and_say_why(language: str) -> None:
+    rules = read_rules(resource_rows(f"{language}/context.tsv"))
     assert all(rule.axes or rule.direction == "pseudo" for rule in rules)
     assert all(rule.cues for rule in rules)
+    assert [rule.id for rule in rules if not rule.why or not rule.examples] == []
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_words_of_clauses_are_there(language: str) -> None:
+    sets = {row["id"] for row in resource_rows(f"{language}/context.tsv") if row["direction"] == "set"}
+    assert set(Clauses._fields) <= sets
+
+
+def test_sections_of_other_languages_have_our_groups() -> None:
+    groups = {row["group"] for row in resource_rows("en/sections.tsv")}
+    assert {row["group"] for row in resource_rows("pt/sections.tsv")} <= groups
 
 
 def test_sections_are_known_to_the_defaults() -> None:
