@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -72,37 +73,39 @@ class Cues:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = rules
         numbered = ((number, rule) for number, rule in enumerate(rules) if rule.direction not in WORD_DIRECTIONS)
-        self.matcher = Matcher(TermIndex.build([(cue, number) for number, rule in numbered for cue in rule.cues]))
+        forms = {cue: symbols(cue) for rule in rules if rule.direction not in WORD_DIRECTIONS for cue in rule.cues}
+        named = [(forms[cue], number) for number, rule in numbered for cue in rule.cues]
+        self.matcher = Matcher(TermIndex.build_symbols(named))
         self._effects: dict[tuple[int, ...], Effect] = {}
         self._signs = {cue for rule in rules if rule.direction == "sign" for cue in rule.cues}
         self._bits: dict[int, int] = {}  # by symbol that is beside the rarest one of a wording
-        self._alone, self._beside = self._anchors(rules)
+        self._alone, self._beside = self._anchors(
+            {forms[cue] for rule in rules if rule.direction in _OPENING for cue in rule.cues}
+        )
         self._table = PerWord(self._row, np.uint64, len(_COLUMNS))
 
-    def _anchors(self, rules: Sequence[Rule]) -> tuple[set[int], dict[int, tuple[int, int]]]:
+    def _anchors(self, forms: Iterable[tuple[str, ...]]) -> tuple[set[int], dict[int, tuple[int, int]]]:
         """Single symbols that begin scopes; and the rarest symbol of each longer wording, with its neighbour.
 
         Neighbours are sets as bits: those before the symbol, and those behind it. Some symbols share a bit, so a test
         may say yes where no is right.
         """
-        number, bits = self.matcher.index.number, self._bits
+        number, bits = lru_cache(maxsize=None)(self.matcher.index.number), self._bits
         for symbol in (NUMBER, YEAR, *sorted(_FREQUENT)):  # a bit each
             bits[number(symbol)] = 1 << len(bits)
         alone: set[int] = set()
         beside: dict[int, tuple[int, int]] = {}
-        for rule in rules:
-            for cue in rule.cues if rule.direction in _OPENING else ():
-                form = [number(symbol) for symbol in symbols(cue)]
-                if len(form) == 1:
-                    alone.add(form[0])
-                    continue
-                rarest = max(range(len(form)), key=[_weight(symbol) for symbol in symbols(cue)].__getitem__)
-                before, behind = beside.get(form[rarest], (0, 0))
-                if rarest + 1 < len(form):
-                    behind |= bits.setdefault(form[rarest + 1], _shared(len(bits)))
-                else:
-                    before |= bits.setdefault(form[rarest - 1], _shared(len(bits)))
-                beside[form[rarest]] = (before, behind)
+        for form in sorted(forms):
+            if len(form) == 1:
+                alone.add(number(form[0]))
+                continue
+            rarest = max(range(len(form)), key=[_weight(symbol) for symbol in form].__getitem__)
+            before, behind = beside.get(number(form[rarest]), (0, 0))
+            if rarest + 1 < len(form):
+                behind |= bits.setdefault(number(form[rarest + 1]), _shared(len(bits)))
+            else:
+                before |= bits.setdefault(number(form[rarest - 1]), _shared(len(bits)))
+            beside[number(form[rarest])] = (before, behind)
         return alone, beside
 
     def found_in(self, tokens: Tokens) -> Found:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from spacy.attrs import IDX, SENT_START
@@ -63,37 +63,47 @@ def lexicon() -> Lexicon:
     return _lexicon
 
 
+class _Known(NamedTuple):
+    """What is known of a lexicon's forms, by number, with room for more: whether anything is, and the values."""
+
+    lexicon: Lexicon | None
+    known: np.ndarray
+    values: np.ndarray
+
+
 class PerWord:
-    """What a function says of a written form, an integer or a row of them, worked out once a form."""
+    """What a function says of a written form, an integer or a row of them, worked out once a form that is met."""
 
     def __init__(self, function: Callable[[str], Any], dtype: Any = np.uint8, columns: int = 0) -> None:
         self._function = function
-        # the lexicon, how many of its forms are known, and their values by number, with room for more
-        empty = np.zeros((1024, columns) if columns else 1024, dtype=dtype)
-        self._state: tuple[Lexicon | None, int, np.ndarray] = (None, 0, empty)
+        self._state = _Known(None, np.zeros(0, dtype=bool), np.zeros((0, columns) if columns else 0, dtype=dtype))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = self._state[2]
+        values = self._state.values
         return type(self), (self._function, values.dtype, *values.shape[1:])  # what was worked out stays behind
 
     def of(self, tokens: Tokens) -> np.ndarray:
         """The values of the tokens."""
-        of, known, values = self._state
-        if of is not tokens.lexicon or known < len(of):
-            values = self._learn(tokens.lexicon)
-        return values[tokens.numbers]
+        state = self._state
+        if (
+            state.lexicon is not tokens.lexicon
+            or len(state.known) < len(tokens.lexicon)
+            or not state.known[tokens.numbers].all()
+        ):
+            state = self._learn(tokens)
+        return state.values[tokens.numbers]
 
-    def _learn(self, lexicon: Lexicon) -> np.ndarray:
+    def _learn(self, tokens: Tokens) -> _Known:
         with _growing:
-            of, known, values = self._state
-            if of is not lexicon:
-                known = 0
-            count = len(lexicon)
-            if known < count:
-                values = _room(values, count - 1)
-                values[known:count] = [self._function(word) for word in lexicon.forms[known:count]]
-            self._state = (lexicon, count, values)
-        return values
+            lexicon, known, values = self._state
+            if lexicon is not tokens.lexicon:
+                lexicon, known, values = tokens.lexicon, known[:0], values[:0]
+            known, values = (_room(array, len(lexicon)) for array in (known, values))
+            for number in np.unique(tokens.numbers[~known[tokens.numbers]]).tolist():
+                values[number] = self._function(lexicon.forms[number])
+                known[number] = True
+            self._state = _Known(lexicon, known, values)
+            return self._state
 
     def places(self, tokens: Tokens) -> list[int]:
         """The tokens whose value is not 0."""

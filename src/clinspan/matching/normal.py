@@ -188,9 +188,9 @@ def classes(symbol: str, suffixes: tuple[str, ...]) -> list[str]:
 
 def split_words(text: str) -> list[str]:
     """The words of a name as the pipeline's tokenizer would cut them, white space left out."""
-    from clinspan.components.tokenizer import words_and_spaces
+    from clinspan.components.tokenizer import words_of
 
-    return [word for word in words_and_spaces(text)[0] if not word.isspace()]
+    return [word for word in words_of(text) if not word.isspace()]
 
 
 def symbols(name: str) -> tuple[str, ...]:
