@@ -146,12 +146,8 @@ class _Memo:
 _last: _Memo | None = None
 
 
-def remember(doc: Doc, tokens: Tokens) -> None:
+def remember(doc: Doc, tokens: Tokens) -> _Memo:
     """Keep the tokenizer's own strings for the components that follow; their offsets are read from the Doc."""
-    _remembered(doc, tokens)
-
-
-def _remembered(doc: Doc, tokens: Tokens) -> _Memo:
     global _last
     tokens.offsets = doc.to_array([IDX]).tolist() if len(doc) else []
     memo = _last = _Memo(doc, tokens)
@@ -161,7 +157,7 @@ def _remembered(doc: Doc, tokens: Tokens) -> _Memo:
 def _memo(doc: Doc) -> _Memo:
     memo = _last
     if memo is None or memo.doc() is not doc or len(memo.tokens.words) != len(doc):
-        memo = _remembered(doc, Tokens([token.text for token in doc], ()))
+        memo = remember(doc, Tokens([token.text for token in doc], ()))
     return memo
 
 
