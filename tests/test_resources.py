@@ -10,7 +10,7 @@ import pytest
 from clinspan import schema
 from clinspan.components import resource_rows
 from clinspan.components.clauses import Clauses
-from clinspan.components.context import SECTION_DEFAULTS
+from clinspan.components.judgements import SECTION_DEFAULTS
 from clinspan.components.terms import ANY, EXACT, MODES, PART, WHOLES
 from clinspan.matching.normal import symbols
 from clinspan.rules import read_rules

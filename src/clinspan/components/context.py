@@ -28,40 +28,17 @@ from clinspan.attributes import ENTITIES, KEY, user_data
 from clinspan.components import resource_rows
 from clinspan.components.clauses import Clauses, closes, is_item, last_ink, next_ink, same_line
 from clinspan.components.cues import Cue, Cues, sided
+from clinspan.components.judgements import SECTION_DEFAULTS, Judgement, SectionDefault, as_stored
 from clinspan.components.memo import Tokens, sentence_starts, spans_of, tokens_of
 from clinspan.components.sections import Places
-from clinspan.rules import JUDGED, NOT_JUDGED, WORD_DIRECTIONS, Rule, read_rules
+from clinspan.rules import NOT_JUDGED, WORD_DIRECTIONS, Rule, read_rules
 
 #: Axes whose scope a new clause ends: "no fever, the rash is gone".
 _CLAUSAL = frozenset(["negated", "allergy", "uncertain"])
 
 
-class SectionDefault(NamedTuple):
-    """What a section says of the entities in it, unless a cue says otherwise."""
-
-    axis: str
-    value: str
-    labels: frozenset[str]
-
-
+#: What separates a denial from a doubt of its own: "no fracture, possible sprain".
 _CUTS = frozenset([",", ";", ":", ".", "(", "-"])
-_EVENTS = frozenset(["CONDITION", "PROCEDURE", "MEASUREMENT", "DEVICE"])
-SECTION_DEFAULTS: dict[str, SectionDefault] = {
-    "past_medical_history": SectionDefault("historical", "past", _EVENTS),
-    "past_surgical_history": SectionDefault("historical", "past", _EVENTS),
-    "past_history": SectionDefault("historical", "past", _EVENTS),
-    "psychiatric_history": SectionDefault("historical", "past", _EVENTS),
-    "obstetric_history": SectionDefault("historical", "past", _EVENTS),
-    "gynecologic_history": SectionDefault("historical", "past", _EVENTS),
-    "family_history": SectionDefault("experiencer", "family", JUDGED),
-    "allergies": SectionDefault("allergy", "true", frozenset(["DRUG", "CONDITION", "DEVICE"])),
-    "comparison": SectionDefault("historical", "past", frozenset(["MEASUREMENT"])),
-    "instructions": SectionDefault("hypothetical", "instruction", frozenset(["CONDITION"])),
-}
-
-
-#: Sections that tell what was done in this visit: "the bronchoscope was removed" is no past there.
-_DONE_HERE = frozenset(["procedures", "technique", "anesthesia"])
 
 
 class _Active(NamedTuple):
@@ -69,16 +46,6 @@ class _Active(NamedTuple):
 
     cue: Cue
     rules: tuple[Rule, ...]
-
-
-class Judgement(NamedTuple):
-    """What set an axis of an entity: value, rule, and the tokens of the cue."""
-
-    axis: str
-    value: str
-    rule_id: str
-    start: int
-    end: int
 
 
 class Context:
@@ -142,7 +109,7 @@ class Context:
                 default = SECTION_DEFAULTS.get(section[0]) if section is not None else None
             key = (KEY, offsets[start], offsets[end - 1] + len(words[end - 1]), label)
             if found or default is not None:
-                values = _values(found, words, offsets, section, default, _known(label))
+                values = as_stored(found, words, offsets, section, default, _known(label))
                 if values:
                     data.setdefault(key, {}).update(values)
             elif section is not None:  # most entities
@@ -445,36 +412,6 @@ class Context:
 
 
 _OWN_FILE = "rules.jsonl"
-
-
-def _values(
-    found: Sequence[Judgement],
-    words: Sequence[str],
-    offsets: Sequence[int],
-    section: tuple[str, Span] | None,
-    default: SectionDefault | None,
-    label: str,
-) -> dict[str, Any]:
-    """What is stored for an entity: its section, the flags set, and what set each."""
-    group, title = section if section is not None else (None, None)
-    values: dict[str, Any] = {} if group is None else {"section": group}
-    cues: list[list[Any]] = []
-    for axis, value, rule_id, first, last in found:
-        if value in ("patient", "no") or (value == "stopped" and group in _DONE_HERE):
-            continue
-        values[axis] = value if axis == "experiencer" else True
-        cues.append([axis, value, rule_id, offsets[first], offsets[last - 1] + len(words[last - 1])])
-    if default is not None and title is not None and label in default.labels:
-        axis, value = default.axis, default.value
-        if not any(judgement.axis == axis for judgement in found):
-            values[axis] = value if axis == "experiencer" else True
-            cues.append([axis, value, f"section:{group}", title.start_char, title.end_char])
-    if values.get("negated") and values.get("allergy"):
-        del values["allergy"]  # "no known drug allergies"
-        cues = [cue for cue in cues if cue[0] != "allergy"]
-    if cues:
-        values["cues"] = cues
-    return values
 
 
 def _say(found: list[Judgement], rule: Rule, start: int, end: int) -> None:
