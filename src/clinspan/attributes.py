@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from spacy.tokens import Doc, Span
 
@@ -30,6 +30,15 @@ DEFAULTS: dict[str, Any] = {
     "source": None,
 }
 _AXES = (*schema.FLAGS, "experiencer")
+
+
+class Candidate(NamedTuple):
+    """A concept that an entity may mean; ``score`` is 1 for a sure one."""
+
+    concept_id: str
+    vocabulary: str
+    name: str
+    score: float
 
 
 def user_data(doc: Doc) -> dict[Any, Any]:
@@ -68,6 +77,10 @@ def _get_cues(span: Span) -> list[dict[str, Any]]:
     return cue_dicts(stored_values(span).get("cues", ()), span.doc.text)
 
 
+def _get_candidates(span: Span) -> list[Candidate]:
+    return [Candidate(*candidate) for candidate in stored_values(span).get("candidates", ())]
+
+
 def _get_fragments(span: Span) -> list[list[int]] | None:
     fragments = stored_values(span).get("fragments") or {}
     return fragments.get(span.id_)  # type: ignore[no-any-return]
@@ -99,6 +112,7 @@ def register() -> None:
     for name in DEFAULTS:
         Span.set_extension(name, getter=partial(_get, name), setter=partial(_set, name), force=True)
     Span.set_extension("cues", getter=_get_cues, force=True)
+    Span.set_extension("candidates", getter=_get_candidates, force=True)
     Span.set_extension("fragments", getter=_get_fragments, force=True)
     Span.set_extension("assertion", getter=_get_assertion, force=True)
     Span.set_extension("exists", getter=_get_exists, force=True)

@@ -98,7 +98,7 @@ def blank(language: str = "en") -> Language:
             }
         },
     )
-    for part in ("sentences", "sections", "terms", "abbreviations", "entities", "context"):
+    for part in ("sentences", "sections", "terms", "abbreviations", "entities", "linker", "context"):
         config = {"language": language} if part in ("sections", "context") else {}
         nlp.add_pipe(f"clinspan_{part}", name=part, config=config)
     return nlp
@@ -128,8 +128,11 @@ def annotate(nlp: Language, text: str, spans: Iterable[Any]) -> Doc:
     words, spaces = words_and_spaces(text)
     doc = make_doc(nlp.vocab, *cut_at(words, spaces, (s for s, _ in pieces), (e for _, e in pieces)))
     before, after = _around_the_finders(nlp)
-    for component in before:
-        doc = component(doc)
+    for prepare in before:
+        doc = prepare(doc)
+    for name in nlp.pipe_names:
+        if nlp.get_pipe_meta(name).factory == "clinspan_abbreviations":
+            nlp.get_pipe(name).define(doc)  # what the note's short forms mean, for the linker
     entities = []
     for number, (fragments, label) in enumerate(given):
         head = _head(fragments, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -34,3 +35,10 @@ def resource_rows(name: str) -> Iterator[dict[str, str]]:
     """Rows of one of the package's own tables, ``resources/<name>`` (tab-separated, with a header)."""
     text = resources.files("clinspan").joinpath("resources", *name.split("/")).read_text(encoding="utf-8")
     yield from csv.DictReader(text.split("\n"), delimiter="\t", quoting=csv.QUOTE_NONE)
+
+
+def keep_file(source: Path | None, target: Path) -> None:
+    """Copy a component's file into the folder that a pipeline is saved in, unless it is there already."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source is not None and source.resolve() != target.resolve():
+        shutil.copyfile(source, target)

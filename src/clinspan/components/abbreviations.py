@@ -29,14 +29,21 @@ _BRACKETS = {"(": ")", "[": "]"}
 class Abbreviations(Stateless):
     """The component; :func:`definitions` is the pure function inside."""
 
-    def __call__(self, doc: Doc) -> Doc:
+    def define(self, doc: Doc) -> list[tuple[Span, Span]]:
+        """Find the note's definitions and store them on the Doc."""
         words = tokens_of(doc).words
         if "(" not in words and "[" not in words:
-            return doc
+            return []
         pairs = definitions(doc, words)
+        if pairs:
+            user_data(doc)[DEFINITIONS] = [[s.start_char, s.end_char, g.start_char, g.end_char] for s, g in pairs]
+        return pairs
+
+    def __call__(self, doc: Doc) -> Doc:
+        pairs = self.define(doc)
         if not pairs:
             return doc
-        user_data(doc)[DEFINITIONS] = [[s.start_char, s.end_char, g.start_char, g.end_char] for s, g in pairs]
+        words = tokens_of(doc).words
         by_end = _longest_by_end(doc)
         meaning: dict[str, Span | None] = {}
         for short, long in pairs:

@@ -13,7 +13,6 @@ behind what it is done to ("stent removal"). "X of the Y" with a body site is on
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,10 +22,10 @@ from spacy.tokens import Doc, Span
 
 from clinspan import schema
 from clinspan.attributes import KEY, user_data
-from clinspan.components import resource_rows
+from clinspan.components import keep_file, resource_rows
 from clinspan.components.memo import PerWord, Tokens, set_spans, tokens_of
 from clinspan.components.sections import Places
-from clinspan.matching import Matcher, TermIndex
+from clinspan.matching import Concept, Matcher, TermIndex
 from clinspan.matching.normal import symbols
 
 TERMS = "terms"
@@ -62,21 +61,11 @@ _DETERMINERS = frozenset("the a his her their its this that left right both bila
 _JOINED = frozenset(["CONDITION", "PROCEDURE", "MEASUREMENT"])
 
 
-class Concept(NamedTuple):
-    """A concept as the index stores it."""
-
-    label: str
-    vocabulary: str
-    concept_id: str
-    name: str
-
-    def packed(self) -> str:
-        """One line of the index's list of concepts."""
-        return "\t".join(self)
-
-
 class Name(NamedTuple):
-    """A name of a concept: how it must be written, and its verbatim form."""
+    """A name of a concept: how it must be written, and its verbatim form.
+
+    Behind the mark of an ambiguous form stands the id by which ``resources/en/ambiguous.tsv`` knows the concept.
+    """
 
     concept: Concept
     mode: str
@@ -233,7 +222,7 @@ class Terms:
                             continue
                         site = body
                         found: Name | None = name
-                    elif name.mode == AMBIGUOUS:
+                    elif name.mode[0] == AMBIGUOUS:
                         where = where or Places(doc)
                         found = self._decide(words, first, end, name, where)
                     else:
@@ -286,7 +275,7 @@ class Terms:
                     or ((section := where.at(start)) is not None and section[0] in reading.sections)
                 )
             ):
-                return name if reading.concept_id == name.concept.concept_id else None
+                return name if reading.concept_id == name.mode[1:] else None
         return None
 
     # --- saving ---
@@ -294,9 +283,7 @@ class Terms:
     def to_disk(self, path: str | Path, **kwargs: Any) -> None:
         """Write the index file and the user's names into the folder ``path``."""
         folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        if self._index_path is not None and self._index_path.resolve() != (folder / INDEX_FILE).resolve():
-            shutil.copyfile(self._index_path, folder / INDEX_FILE)
+        keep_file(self._index_path, folder / INDEX_FILE)
         (folder / _USER_FILE).unlink(missing_ok=True)  # of a pipeline saved there before
         if self._user_rows:
             lines = "".join(json.dumps(row) + "\n" for row in self._user_rows)

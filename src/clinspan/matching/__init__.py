@@ -3,7 +3,9 @@
 Cues, section titles and terminologies of any size all go through it.
 """
 
-from clinspan.matching.index import IndexFileError, Match, Matcher, TermIndex
+from clinspan.matching.concepts import Concept, ConceptIndex
+from clinspan.matching.container import IndexFileError
+from clinspan.matching.index import Match, Matcher, TermIndex
 from clinspan.matching.normal import readings, split_words
 
-__all__ = ["IndexFileError", "Match", "Matcher", "TermIndex", "readings", "split_words"]
+__all__ = ["Concept", "ConceptIndex", "IndexFileError", "Match", "Matcher", "TermIndex", "readings", "split_words"]

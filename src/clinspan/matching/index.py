@@ -8,28 +8,20 @@ so a text costs about one dictionary look-up a token, whatever the number of nam
 
 from __future__ import annotations
 
-import hashlib
-import json
-import mmap
 import os
-import struct
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from clinspan.matching import container
+from clinspan.matching.container import Container, IndexFileError, fingerprint
 from clinspan.matching.normal import SUFFIX_MARK, classes, readings, symbols
 
-MAGIC = b"CLSPIDX1"
-_HEADER = struct.Struct("<8sQ32s")  # magic, length of the JSON part, sha256 of everything after the header
-_ALIGN = 16
 _ROOT = (0,)
-
-
-class IndexFileError(ValueError):
-    """An index file that is not one, is truncated, or was written by another version. The message names the file."""
+_ARRAYS = ("symbol_hashes", "edge_first", "edge_symbols", "id_first", "ids")
 
 
 class Match(NamedTuple):
@@ -91,16 +83,14 @@ class TermIndex:
     def build_symbols(cls, names: Iterable[tuple[Sequence[str], int]]) -> TermIndex:
         """As :meth:`build`, of names already in normal form."""
         symbol_ids: dict[str, int] = {}
-        flat: list[int] = []
-        lengths: list[int] = []
-        ids: list[int] = []
+        flat, lengths, ids = array("I"), array("I"), array("I")
         for form, number in names:
             if not form:
                 continue
             flat.extend(symbol_ids.setdefault(symbol, len(symbol_ids)) for symbol in form)
             lengths.append(len(form))
             ids.append(number)
-        hashes = np.fromiter((_hash(s) for s in symbol_ids), dtype=np.uint64, count=len(symbol_ids))
+        hashes = np.fromiter((fingerprint(s) for s in symbol_ids), dtype=np.uint64, count=len(symbol_ids))
         order = np.argsort(hashes, kind="stable")
         if len(hashes) > 1 and (np.diff(hashes[order].astype(np.uint64)) == 0).any():
             raise IndexFileError("two symbols share a hash: rename one of the names")  # 1 in 10^7 at a million symbols
@@ -110,81 +100,43 @@ class TermIndex:
             (s[1:] for s in symbol_ids if s.startswith(SUFFIX_MARK) and len(s) > 3), key=lambda s: -len(s)
         )
         arrays = _trie(
-            rank[np.asarray(flat, dtype=np.int64)] if flat else np.zeros(0, np.uint32),
+            rank[np.frombuffer(flat, dtype=np.uint32)] if flat else np.zeros(0, np.uint32),
             np.asarray(lengths, dtype=np.int64),
             np.asarray(ids, dtype=np.uint32),
         )
         arrays["symbol_hashes"] = hashes[order]
-        return cls(arrays, {"names": len(ids), "symbols": len(symbol_ids), "suffixes": suffixes, "payload": {}})
+        return cls(arrays, {"names": len(ids), "symbols": len(symbol_ids), "suffixes": suffixes})
 
     # --- files ---
+
+    def arrays(self) -> dict[str, Any]:
+        """The index's arrays, for :func:`clinspan.matching.container.write`."""
+        return {name: np.asarray(self._arrays[name]) for name in _ARRAYS}
 
     def to_file(self, path: str | os.PathLike[str], *, payload: dict[str, list[str]] | None = None) -> None:
         """Write the index, with lists of strings beside it (``payload``: read back by :meth:`open` as sequences).
 
         The same content gives the same bytes.
         """
-        blocks: list[tuple[str, bytes, str]] = []
-        for name in ("symbol_hashes", "edge_first", "edge_symbols", "id_first", "ids"):
-            view = self._arrays[name]
-            blocks.append((name, view.tobytes(), "Q" if view.itemsize == 8 else "I"))
-        for name, strings in (payload or {}).items():
-            encoded = [s.encode("utf-8") for s in strings]
-            offsets = np.zeros(len(encoded) + 1, dtype=np.uint32)
-            np.cumsum([len(e) for e in encoded], out=offsets[1:])
-            blocks.append((f"strings:{name}:offsets", offsets.tobytes(), "I"))
-            blocks.append((f"strings:{name}", b"".join(encoded), "B"))
-        layout: dict[str, list[Any]] = {}
-        body = bytearray()
-        for name, data, code in blocks:
-            body.extend(b"\0" * (-len(body) % _ALIGN))
-            layout[name] = [len(body), len(data), code]
-            body.extend(data)
-        meta = {**self.meta, "layout": layout, "size": len(body)}
-        meta.pop("payload", None)
-        head = json.dumps(meta, sort_keys=True, ensure_ascii=True).encode()
-        head += b" " * (-(len(head) + _HEADER.size) % _ALIGN)
-        digest = hashlib.sha256(head + body).digest()
-        aside = Path(f"{os.fspath(path)}.part")
-        with aside.open("wb") as out:
-            out.write(_HEADER.pack(MAGIC, len(head), digest) + head)
-            out.write(body)
-        aside.replace(path)
+        container.write(path, self.meta, self.arrays(), payload)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, verify: bool = False) -> TermIndex:
         """Map an index file. Opening reads the header alone; ``verify`` also checks the digest of the whole file.
 
         Raises:
-            IndexFileError: not an index, truncated, or (with ``verify``) damaged.
+            IndexFileError: not an index of names, truncated, or (with ``verify``) damaged.
         """
-        name = os.fspath(path)
-        with Path(path).open("rb") as file:
-            start = file.read(_HEADER.size)
-            if len(start) < _HEADER.size or start[:8] != MAGIC:
-                raise IndexFileError(f"{name}: not a clinspan index (or one of another version)")
-            _, length, digest = _HEADER.unpack(start)
-            head = file.read(length)
-            try:
-                meta = json.loads(head)
-            except ValueError:
-                raise IndexFileError(f"{name}: the index's header is damaged") from None
-            base = _HEADER.size + length
-            if os.fstat(file.fileno()).st_size != base + meta["size"]:
-                raise IndexFileError(f"{name}: the index is truncated or has something after it")
-            mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        if verify and hashlib.sha256(mapped[_HEADER.size :]).digest() != digest:
-            raise IndexFileError(f"{name}: the index's digest does not fit its content")
-        arrays: dict[str, Any] = {}
-        for key, (offset, size, code) in meta.pop("layout").items():
-            arrays[key] = mapped[base + offset : base + offset + size].cast(code)
-        payload = {
-            key.split(":")[1]: _Strings(arrays[key], arrays[key + ":offsets"])
-            for key in arrays
-            if key.startswith("strings:") and not key.endswith(":offsets")
-        }
-        index = cls(arrays, meta, payload)
-        index._path = os.path.abspath(name)
+        return cls.of(container.open_file(path, verify=verify))
+
+    @classmethod
+    def of(cls, file: Container) -> TermIndex:
+        """The index in an opened file."""
+        missing = [name for name in _ARRAYS if name not in file.arrays]
+        if missing or "suffixes" not in file.meta:
+            raise IndexFileError(f"{file.path}: not an index of names to find in text")
+        index = cls({name: file.arrays[name] for name in _ARRAYS}, file.meta, dict(file.strings))
+        index._path = file.path
         return index
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -204,7 +156,7 @@ class TermIndex:
 
     def number(self, symbol: str) -> int:
         """The number of a symbol in this index, or -1."""
-        wanted = _hash(symbol)
+        wanted = fingerprint(symbol)
         place = bisect_left(self._sym_hash, wanted)
         return place if place < len(self._sym_hash) and self._sym_hash[place] == wanted else -1
 
@@ -378,33 +330,9 @@ class Matcher:
         return best
 
 
-class _Strings(Sequence[str]):
-    """Strings of a mapped file, decoded when asked for."""
-
-    def __init__(self, data: memoryview, offsets: memoryview) -> None:
-        self._data = data
-        self._offsets = offsets
-
-    def __len__(self) -> int:
-        return len(self._offsets) - 1
-
-    def __getitem__(self, item: Any) -> Any:
-        if isinstance(item, slice):
-            return [self[i] for i in range(*item.indices(len(self)))]
-        if item < 0:
-            item += len(self)
-        if not 0 <= item < len(self):
-            raise IndexError(item)
-        return bytes(self._data[self._offsets[item] : self._offsets[item + 1]]).decode("utf-8")
-
-
 def _from_bytes(arrays: dict[str, tuple[bytes, str]], meta: dict[str, Any], payload: dict[str, Any]) -> TermIndex:
     views = {key: memoryview(data).cast(code) for key, (data, code) in arrays.items()}
     return TermIndex(views, meta, payload)
-
-
-def _hash(symbol: str) -> int:
-    return int.from_bytes(hashlib.blake2b(symbol.encode("utf-8", "replace"), digest_size=8).digest(), "little")
 
 
 def _trie(flat: np.ndarray, lengths: np.ndarray, ids: np.ndarray) -> dict[str, np.ndarray]:

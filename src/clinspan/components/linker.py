@@ -1,0 +1,415 @@
+"""Entities to concepts: ranked candidates for each, and the code of its row.
+
+For an entity with a concept of the dictionary that concept is the first candidate. Others are looked up, in the index
+of concepts that comes with the pipeline and in those of the user: by the exact words of the entity, a short form that
+the note defines taken as its long form; and where there are none, by likeness
+(:class:`clinspan.matching.ConceptIndex`). Concepts of another label than the entity's count less, or not at all. Codes
+go from one vocabulary to another where a public cross-reference says that they mean the same. Where several concepts of
+a vocabulary fit equally well, the one that other entities of the note mean goes first.
+
+An entity without a concept takes the first candidate, if its score is at least ``least``. With ``vocabularies``, every
+entity takes the best candidate of the first of them that has one, or none: the codes of a table are then theirs alone.
+
+With ``external``, the name of a component of scispaCy's ``EntityLinker``, what that found (``span._.kb_ents``) comes
+first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from clinspan import schema
+from clinspan.attributes import ENTITIES, KEY, Candidate, user_data
+from clinspan.components import keep_file
+from clinspan.components.abbreviations import DEFINITIONS
+from clinspan.components.memo import spans_of, tokens_of
+from clinspan.components.tokenizer import words_of
+from clinspan.matching import ConceptIndex
+from clinspan.matching.container import open_file
+from clinspan.matching.normal import readings
+
+INDEX_FILE = "concepts.index"
+#: The vocabulary of our own concepts.
+OWN = "clinspan"
+_CROSSED = 0.99  # a code reached through a cross-reference
+_TIED = 0.03
+_FORGET = 100_000  # remembered answers
+#: Which vocabulary's code goes first where several fit, by label.
+ORDER: dict[str, tuple[str, ...]] = {
+    "CONDITION": ("ICD10CM", "DOID", "HP", "MESH", "MONDO", OWN),
+    "DRUG": ("UNII", "MESH", OWN),
+    "ANATOMY": ("UBERON", "MESH", OWN),
+    "PROCEDURE": (OWN, "MESH"),
+    "MEASUREMENT": (OWN, "MESH"),
+    "DEVICE": (OWN, "MESH"),
+    "OBSERVATION": (OWN, "MESH"),
+}
+#: What a concept of another label than the entity's is worth; not listed: nothing.
+_KIN: dict[tuple[str, str], float] = {
+    ("PROCEDURE", "MEASUREMENT"): 0.9,
+    ("MEASUREMENT", "PROCEDURE"): 0.9,
+    ("OBSERVATION", "CONDITION"): 0.9,
+    ("CONDITION", "OBSERVATION"): 0.9,
+    ("DEVICE", "PROCEDURE"): 0.85,
+    ("PROCEDURE", "DEVICE"): 0.85,
+    ("MEASUREMENT", "DRUG"): 0.8,
+    ("DRUG", "MEASUREMENT"): 0.8,
+}
+
+
+class Linker:
+    """The component; :meth:`candidates` is the pure function inside.
+
+    Args:
+        vocabularies: the only ones whose codes are given, best first, in any case ("icd10cm"); empty: all.
+        keep: the most candidates of an entity.
+        least: the score from which a candidate's code is taken, 0 to 1.
+        external: the name of a scispaCy ``EntityLinker`` in the pipeline, or "".
+        external_vocabulary: the vocabulary of its codes.
+        nlp: the pipeline, for ``external``.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabularies: Iterable[str] = (),
+        keep: int = 5,
+        least: float = 0.9,
+        external: str = "",
+        external_vocabulary: str = "UMLS",
+        nlp: Language | None = None,
+    ) -> None:
+        self.indexes: list[ConceptIndex] = []
+        self.keep = keep
+        self.least = least
+        self.external = external
+        self.external_vocabulary = external_vocabulary
+        self._nlp = nlp
+        self._bundled: Path | None = None
+        self._remembered: dict[Any, tuple[Candidate, ...]] = {}
+        self.vocabularies = vocabularies  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.indexes))
+
+    @property
+    def vocabularies(self) -> tuple[str, ...]:
+        """The only vocabularies whose codes are given, best first; empty: all."""
+        return self._vocabularies
+
+    @vocabularies.setter
+    def vocabularies(self, names: Iterable[str]) -> None:
+        self._vocabularies = tuple(dict.fromkeys(_vocabulary(name) for name in names))
+        self._remembered.clear()
+
+    # --- data ---
+
+    def open_index(self, path: str | Path) -> None:
+        """Use the index file at ``path`` as the pipeline's own (mapped, not read)."""
+        index = ConceptIndex(open_file(path))
+        self.indexes = [index, *(other for other in self.indexes if other.path != _path(self._bundled))]
+        self._bundled = Path(path).resolve()
+        self._remembered.clear()
+
+    def add_index(self, path: str | Path) -> None:
+        """Look up in the user's index at ``path`` as well.
+
+        Raises:
+            IndexFileError: not an index, or one without concepts to look up.
+        """
+        self.indexes.append(ConceptIndex(open_file(path)))
+        self._remembered.clear()
+
+    # --- linking ---
+
+    def __call__(self, doc: Doc) -> Doc:
+        entities = spans_of(doc, ENTITIES)
+        if not entities or not (self.indexes or self.external or self._vocabularies):
+            return doc
+        words = tokens_of(doc).words
+        data = user_data(doc)
+        long_forms: dict[str, tuple[str, ...]] = {}
+        for start, end, long_start, long_end in data.get(DEFINITIONS, ()):
+            text = doc.text
+            long_forms[text[start:end]] = tuple(words_of(text[long_start:long_end]))
+        if len(self._remembered) > _FORGET:
+            self._remembered.clear()
+        linked = []
+        for span in entities:
+            first, end, label = span.start, span.end, span.label_
+            key = (KEY, span.start_char, span.end_char, label)
+            stored = data.get(key)
+            if stored is None:
+                stored = data[key] = {}
+            given = (stored.get("vocabulary"), stored.get("concept_id"), stored.get("concept_name"))
+            written: Any = words[first] if end - first == 1 else tuple(words[first:end])
+            if long_forms and given[1] is None:
+                written = _expanded(words[first:end], long_forms)
+            asked = (written, label, given)
+            found = self._remembered.get(asked)
+            if found is None:
+                found = self._remembered[asked] = self.candidates(written, label, given if given[1] else None)
+            if self.external:
+                found = (*self._externally(span), *found)[: self.keep]
+            linked.append((stored, found))
+        _settle(linked)
+        for stored, found in linked:
+            if found:
+                stored["candidates"] = found
+            if stored.get("concept_id") is None or (self._vocabularies and not _is_users(stored)):
+                _code(stored, found, self.least, self._vocabularies)
+        return doc
+
+    def candidates(
+        self, written: str | Sequence[str], label: str = "", given: tuple[Any, Any, Any] | None = None
+    ) -> tuple[Candidate, ...]:
+        """The candidates of a name, best first.
+
+        Args:
+            written: the name, or its tokens.
+            label: one of :data:`clinspan.schema.LABELS`; another, or none: concepts of all labels count.
+            given: vocabulary, code and name of the concept that the dictionary found for it.
+        """
+        words = words_of(written) if isinstance(written, str) else written
+        found: dict[tuple[str, str], Candidate] = {}
+        if given is not None:
+            vocabulary, concept_id, name = given
+            _better(found, Candidate(concept_id, vocabulary, name or "", 1.0))
+        for index in self.indexes:
+            self._add(found, index, self._exact(index, words, label, given).items())
+        wanted = self._wanted(found)
+        if len(wanted) < (self.keep if given is None else 1) and words:
+            for index in self.indexes:
+                self._add(found, index, self._near(index, words, label))
+            wanted = self._wanted(found)
+        order = self._vocabularies or ORDER.get(label) or ORDER["CONDITION"]
+        rank = {vocabulary: i for i, vocabulary in enumerate(order)}
+        ranked = sorted(wanted, key=lambda c: (-c.score, rank.get(c.vocabulary, len(rank)), c.concept_id))
+        if given is not None and not self._vocabularies:
+            ranked.sort(key=lambda c: (c.vocabulary, c.concept_id) != (given[0], given[1]))
+        return tuple(ranked[: self.keep])
+
+    def _wanted(self, found: dict[tuple[str, str], Candidate]) -> list[Candidate]:
+        return [c for c in found.values() if not self._vocabularies or c.vocabulary in self._vocabularies]
+
+    def _add(
+        self, found: dict[tuple[str, str], Candidate], index: ConceptIndex, numbers: Iterable[tuple[int, float]]
+    ) -> None:
+        """Add concepts of an index, and those of other vocabularies that mean the same."""
+        for number, score in sorted(numbers, key=lambda pair: -pair[1]):
+            for other, worth in ((number, score), *((same, score * _CROSSED) for same in index.same(number))):
+                concept = index.concept(other)
+                _better(found, Candidate(concept.concept_id, concept.vocabulary, concept.name, round(worth, 3)))
+
+    def _exact(
+        self, index: ConceptIndex, words: Sequence[str], label: str, given: tuple[Any, Any, Any] | None
+    ) -> dict[int, float]:
+        """The concepts that have a name of the same words, and the one given, by number, with scores."""
+        out: dict[int, float] = {}
+        anchor = index.number(given[0], given[1]) if given else None
+        if anchor is not None:
+            out[anchor] = 1.0
+        asked = [(words, 1.0)]
+        if given is not None:
+            if len("".join(words)) <= 4:  # what a short form means its context has decided
+                asked = []
+            if given[0] == OWN and given[2]:
+                asked.append((words_of(given[2]), _CROSSED))
+        for name, worth in asked:
+            for form in _forms(name):
+                for number, score in index.exact(form):
+                    score *= worth * _fits(index.concept(number).label, label)
+                    if score > out.get(number, 0.0):
+                        out[number] = score
+        return out
+
+    def _near(self, index: ConceptIndex, words: Sequence[str], label: str) -> list[tuple[int, float]]:
+        """The concepts with names like it, that are of a wanted vocabulary or have an equal there."""
+
+        def factor(number: int) -> float:
+            concept = index.concept(number)
+            wanted = self._vocabularies
+            means = [concept, *(index.concept(other) for other in index.same(number))] if wanted else [concept]
+            if wanted and not any(other.vocabulary in wanted for other in means):
+                return 0.0
+            return _fits(concept.label, label)
+
+        return index.near(_forms(words)[0], keep=2 * self.keep, factor=factor)
+
+    def _externally(self, span: Span) -> list[Candidate]:
+        """What scispaCy's linker found for a span, its names from that linker's knowledge base."""
+        if not Span.has_extension("kb_ents"):
+            return []
+        linker: Any = self._nlp.get_pipe(self.external) if self._nlp is not None else None
+        known = getattr(getattr(linker, "kb", None), "cui_to_entity", {})
+        out = []
+        for code, score in span._.kb_ents or ():
+            entity = known.get(code)
+            name = getattr(entity, "canonical_name", "") if entity is not None else ""
+            out.append(Candidate(str(code), self.external_vocabulary, name, float(score)))
+        return out
+
+    # --- saving ---
+
+    def to_disk(self, path: str | Path, **kwargs: Any) -> None:
+        """Write the pipeline's index into the folder ``path``."""
+        keep_file(self._bundled, Path(path) / INDEX_FILE)
+
+    def from_disk(self, path: str | Path, **kwargs: Any) -> Linker:
+        """Map the index of the folder ``path``."""
+        if (Path(path) / INDEX_FILE).exists():
+            self.open_index(Path(path) / INDEX_FILE)
+        return self
+
+    def to_bytes(self, **kwargs: Any) -> bytes:
+        """Where the index files lie (the files themselves are not copied), and the vocabularies."""
+        state = {
+            "index": _path(self._bundled),
+            "others": [index.path for index in self.indexes if index.path != _path(self._bundled)],
+            "vocabularies": self._vocabularies,
+        }
+        return json.dumps(state).encode()
+
+    def from_bytes(self, data: bytes, **kwargs: Any) -> Linker:
+        """Read what :meth:`to_bytes` gave."""
+        state = json.loads(data)
+        self.indexes = []
+        if state["index"]:
+            self.open_index(state["index"])
+        for path in state["others"]:
+            self.add_index(path)
+        self.vocabularies = state["vocabularies"]
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        settings = (self.keep, self.least, self.external, self.external_vocabulary, self._nlp)
+        return _restored, (self.to_bytes(), *settings)
+
+
+def _restored(data: bytes, keep: int, least: float, external: str, vocabulary: str, nlp: Language | None) -> Linker:
+    linker = Linker(keep=keep, least=least, external=external, external_vocabulary=vocabulary, nlp=nlp)
+    return linker.from_bytes(data)
+
+
+def _path(path: Path | None) -> str | None:
+    return str(path) if path else None
+
+
+@lru_cache(maxsize=64)
+def _vocabulary(name: str) -> str:
+    """A vocabulary's name as in the tables: "icd10cm" -> "ICD10CM", "hpo" -> "HP"."""
+    plain = name.strip()
+    if plain.lower() == OWN:
+        return OWN
+    bare = plain.upper().replace("-", "").replace("_", "")
+    return {"HPO": "HP", "ICD10": "ICD10CM", "DO": "DOID", "MSH": "MESH", "SNOMED": "SNOMEDCT"}.get(
+        bare, bare if plain.isascii() and bare.isalnum() else plain
+    )
+
+
+def _forms(words: Sequence[str]) -> list[tuple[str, ...]]:
+    """The normal forms of written tokens: the canonical one, then with hyphens closed up."""
+    read = [readings(word) for word in words]
+    forms = [tuple(s for reading in read for s in reading[0])]
+    if any(len(reading) > 1 for reading in read):
+        forms.append(tuple(s for reading in read for s in reading[-1]))
+    return forms
+
+
+def _fits(label: str, wanted: str) -> float:
+    """What a concept counts, by its label and the entity's."""
+    return 1.0 if label == wanted or wanted not in schema.LABELS else _KIN.get((wanted, label), 0.0)
+
+
+def _better(found: dict[tuple[str, str], Candidate], candidate: Candidate) -> None:
+    key = (candidate.vocabulary, candidate.concept_id)
+    if candidate.score > 0 and (key not in found or found[key].score < candidate.score):
+        found[key] = candidate
+
+
+def _expanded(words: Sequence[str], long_forms: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    out: list[str] = []
+    for word in words:
+        out.extend(long_forms.get(word) or long_forms.get(word.removesuffix("s")) or (word,))
+    return tuple(out)
+
+
+def _settle(linked: list[tuple[dict[str, Any], tuple[Candidate, ...]]]) -> None:
+    """Put the candidate that other entities of the note mean before those of its vocabulary that fit as well."""
+    tied = [i for i, (stored, found) in enumerate(linked) if stored.get("concept_id") is None and _is_tied(found)]
+    if not tied:
+        return
+    meant: Counter[tuple[str, str]] = Counter()
+    for i, (_, found) in enumerate(linked):
+        if found and i not in tied:
+            meant.update((c.vocabulary, c.concept_id) for c in found if c.score >= found[0].score - _TIED)
+    for i in tied:
+        stored, found = linked[i]
+        best = found[0]
+        rivals = [c for c in found if c.vocabulary == best.vocabulary and c.score >= best.score - _TIED]
+        first = max(rivals, key=lambda c: meant[c.vocabulary, c.concept_id])
+        if meant[first.vocabulary, first.concept_id] > meant[best.vocabulary, best.concept_id]:
+            linked[i] = (stored, (first, *(c for c in found if c is not first)))
+
+
+def _is_tied(found: tuple[Candidate, ...]) -> bool:
+    return any(c.vocabulary == found[0].vocabulary and c.score >= found[0].score - _TIED for c in found[1:])
+
+
+def _is_users(stored: dict[str, Any]) -> bool:
+    """Whether the user's own term gave the code."""
+    return stored.get("concept_id") is not None and stored.get("source") not in _FINDERS
+
+
+_FINDERS = frozenset([None, "terms", "abbreviations", "ner", "given"])
+
+
+def _code(stored: dict[str, Any], found: tuple[Candidate, ...], least: float, vocabularies: tuple[str, ...]) -> None:
+    """Give an entity the code of its first candidate, of the first of the wanted vocabularies that has one."""
+    good = [c for c in found if c.score >= least]
+    best: Candidate | None = good[0] if good else None
+    if vocabularies and good:
+        best = min(good, key=lambda c: vocabularies.index(c.vocabulary) if c.vocabulary in vocabularies else 99)
+    stored["concept_id"] = best.concept_id if best else None
+    stored["vocabulary"] = best.vocabulary if best else None
+    stored["concept_name"] = best.name if best else None
+
+
+@Language.factory(
+    "clinspan_linker",
+    requires=["doc.spans"],
+    assigns=["doc.spans"],
+    default_config={
+        "vocabularies": [],
+        "keep": 5,
+        "least": 0.9,
+        "external": "",
+        "external_vocabulary": "UMLS",
+    },
+)
+def make_linker(
+    nlp: Language,
+    name: str,
+    vocabularies: list[str],
+    keep: int,
+    least: float,
+    external: str,
+    external_vocabulary: str,
+) -> Linker:
+    """The linker; its index comes with the pipeline's folder. For the settings see :class:`Linker`."""
+    return Linker(
+        vocabularies=vocabularies,
+        keep=keep,
+        least=least,
+        external=external,
+        external_vocabulary=external_vocabulary,
+        nlp=nlp if external else None,
+    )
