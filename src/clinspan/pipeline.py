@@ -19,6 +19,7 @@ from spacy.tokens import Doc
 from clinspan import attributes, schema
 from clinspan.components.entities import set_entities
 from clinspan.components.tokenizer import cut_at, make_doc, words_and_spaces
+from clinspan.matching.container import is_index
 from clinspan.notes import decode, sanitize
 from clinspan.rules import COLUMNS
 
@@ -194,17 +195,39 @@ def _head(fragments: list[tuple[int, int]], text: str) -> tuple[int, int]:
 
 
 def add_terms_file(nlp: Language, path: str | os.PathLike[str]) -> int:
-    """Add the user's own terms from a CSV or TSV file with columns ``term``, ``label`` and, at will, ``code``.
+    """Add the user's own terms: a CSV or TSV file with columns ``term``, ``label`` and, at will, ``code``, whose terms
+    win over everything; or an index that ``clinspan terms build`` wrote, of which longer names win, and over names of
+    the pipeline's dictionary as long.
 
     Returns:
         How many terms were added.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: a column is missing or a row is wrong; the message names the file and the row.
+        ValueError: a column is missing or a row is wrong (the message names the file and the row), or the index is not
+            one, or damaged.
     """
+    if Path(path).is_file() and is_index(path):
+        added = component(nlp, "terms").add_index(path)
+        if any(nlp.get_pipe_meta(name).factory == "clinspan_linker" for name in nlp.pipe_names):
+            component(nlp, "linker").add_index(path, needed=False)
+        return added  # type: ignore[no-any-return]
     rows = _table(path, ("term", "label"))
     return component(nlp, "terms").add_terms(rows, source=Path(path).name)  # type: ignore[no-any-return]
+
+
+def choose_vocabularies(nlp: Language, names: Iterable[str]) -> None:
+    """Give codes of these vocabularies alone, best first, in any case ("icd10cm").
+
+    Raises:
+        ValueError: one that neither the pipeline's concepts nor those of an index of the user's have.
+    """
+    linker = component(nlp, "linker")
+    linker.vocabularies = [name for name in names if name.strip()]
+    known = linker.known_vocabularies()
+    unknown = [name for name in linker.vocabularies if name not in known]
+    if unknown:
+        raise ValueError(f"no vocabulary {', '.join(unknown)}: these are {', '.join(sorted(known))}")
 
 
 def add_rules_file(nlp: Language, path: str | os.PathLike[str]) -> None:
@@ -291,6 +314,7 @@ __all__ = [
     "add_terms_file",
     "annotate",
     "blank",
+    "choose_vocabularies",
     "component",
     "describe",
     "find_model",

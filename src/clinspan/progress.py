@@ -1,7 +1,9 @@
-"""A batch run's progress and summary in the terminal, on stderr."""
+"""Progress of long work, and a batch run's summary, in the terminal, on stderr."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +53,19 @@ class Progress:
             self._bar.update(
                 self._task, completed=self._characters, notes=self._notes, rate=self._notes / max(elapsed, 1e-6)
             )
+
+
+@contextmanager
+def counting(what: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A count on stderr, for work of which nobody knows how long it is."""
+    import rich.progress
+    from rich.console import Console
+
+    columns = (rich.progress.SpinnerColumn(), rich.progress.TextColumn("{task.completed:,.0f} " + what))
+    elapsed = rich.progress.TimeElapsedColumn()
+    with rich.progress.Progress(*columns, elapsed, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda count: bar.update(task, completed=count)
 
 
 def print_summary(summary: Summary, folder: Path) -> None:

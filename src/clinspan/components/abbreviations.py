@@ -18,11 +18,12 @@ from spacy.tokens import Doc, Span
 from clinspan.attributes import KEY, user_data
 from clinspan.components import Stateless
 from clinspan.components.memo import set_spans, spans_of, tokens_of
-from clinspan.components.terms import TERMS, USER_TERMS
+from clinspan.components.terms import INDEXES, TERMS, USER_TERMS
 
 ABBREVIATIONS = "abbreviations"
 DEFINITIONS = "clinspan.abbreviations"
 _LONGEST = 12  # tokens between the brackets
+_STOPS = frozenset([".", ";", "?", "!"])
 _BRACKETS = {"(": ")", "[": "]"}
 
 
@@ -65,16 +66,18 @@ class Abbreviations(Stateless):
             user_data(doc)[(KEY, span.start_char, span.end_char, span.label_)] = values
         if spans:
             set_spans(doc, ABBREVIATIONS, spans)
-        # the note's definition overrides the dictionary's reading of the short form
-        kept = []
-        for span in spans_of(doc, TERMS):
-            if span.end - span.start == 1 and span.start in cleared:
-                entity = meaning[words[span.start]]
-                if entity is None or entity.label_ != span.label_:
-                    user_data(doc).pop((KEY, span.start_char, span.end_char, span.label_), None)
-                continue
-            kept.append(span)
-        set_spans(doc, TERMS, kept)
+        # the note's definition overrides a dictionary's reading of the short form
+        for group in (TERMS, INDEXES):
+            kept = []
+            for span in spans_of(doc, group):
+                if span.end - span.start == 1 and span.start in cleared:
+                    entity = meaning[words[span.start]]
+                    if entity is None or entity.label_ != span.label_:
+                        user_data(doc).pop((KEY, span.start_char, span.end_char, span.label_), None)
+                    continue
+                kept.append(span)
+            if kept or group == TERMS:
+                set_spans(doc, group, kept)
         return doc
 
 
@@ -88,8 +91,11 @@ def definitions(doc: Doc, words: Sequence[str]) -> list[tuple[Span, Span]]:
         if not any(c.isupper() for c in short_candidate.text):
             continue
         short, long = find_abbreviation(long_candidate, short_candidate)
+        long = long or _inverted(doc, words, short)
         if long is None or len(long.text) <= len(short.text):
             continue
+        if not _STOPS.isdisjoint(words[long.start : long.end]):
+            continue  # across a sentence
         if meaning.setdefault(short.text, _folded(long)) == _folded(long):  # the first holds, and may be repeated
             pairs.append((short, long))
     return pairs
@@ -110,6 +116,17 @@ def _bracketed(words: Sequence[str]) -> Iterator[tuple[int, int]]:
                 break
 
 
+def _inverted(doc: Doc, words: Sequence[str], short: Span) -> Span | None:
+    """The words before the bracket whose initials are the short form's letters in another order: "myotonic dystrophy
+    (DM)", after the Latin."""
+    letters = short.text
+    start = short.start - 1 - len(letters)
+    if len(short) != 1 or not 2 <= len(letters) <= 5 or not letters.isupper() or start < 0:
+        return None
+    initials = [word[:1].upper() for word in words[start : short.start - 1]]
+    return doc[start : short.start - 1] if sorted(initials) == sorted(letters) else None
+
+
 def _folded(span: Span) -> str:
     return " ".join(span.text.casefold().split())
 
@@ -117,7 +134,7 @@ def _folded(span: Span) -> str:
 def _longest_by_end(doc: Doc) -> dict[int, Span]:
     """The longest span found that ends at each token, the user's terms among them."""
     out: dict[int, Span] = {}
-    for group in (TERMS, USER_TERMS):
+    for group in (TERMS, INDEXES, USER_TERMS):
         for span in spans_of(doc, group):
             known = out.get(span.end)
             if known is None or span.start <= known.start:

@@ -1,7 +1,7 @@
 """Merge what the finders propose into the note's entities.
 
-Priority: the user's own terms first, then longer over shorter, then the finder's rank (abbreviations, terms, ner),
-then the leftmost. Winners do not overlap. What stands in a section's header is no entity.
+Priority: the user's own terms first, then longer over shorter, then the finder's rank (abbreviations, the user's
+indexes, terms, ner), then the leftmost. Winners do not overlap. What stands in a section's header is no entity.
 
 ``doc.spans["entities"]`` holds the winners in the order of the text, ``doc.spans["discarded"]`` the losers (label and
 source only), ``doc.ents`` the winners as spaCy's entities.
@@ -22,7 +22,7 @@ from clinspan.components.memo import set_spans, spans_of
 from clinspan.components.sections import TITLES
 
 #: Span groups of the finders, by rank.
-FINDERS: tuple[str, ...] = ("user_terms", "abbreviations", "terms", "ner")
+FINDERS: tuple[str, ...] = ("user_terms", "abbreviations", "indexes", "terms", "ner")
 _TERMS = FINDERS.index("terms")  # whose spans never overlap
 #: Sections whose header is itself what is recorded: "COMPLICATIONS: None", "ESTIMATED BLOOD LOSS: 50 mL".
 _NAMED_BY_HEADER = frozenset(["complications", "drains", "estimated_blood_loss"])

@@ -32,13 +32,14 @@ from clinspan.components import keep_file
 from clinspan.components.abbreviations import DEFINITIONS
 from clinspan.components.memo import spans_of, tokens_of
 from clinspan.components.tokenizer import words_of
-from clinspan.matching import ConceptIndex
+from clinspan.matching import ConceptIndex, IndexFileError
 from clinspan.matching.container import open_file
 from clinspan.matching.normal import readings
 
 INDEX_FILE = "concepts.index"
 #: The vocabulary of our own concepts.
 OWN = "clinspan"
+_INDEXES = "indexes"
 _CROSSED = 0.99  # a code reached through a cross-reference
 _TIED = 0.03
 _FORGET = 100_000  # remembered answers
@@ -119,14 +120,23 @@ class Linker:
         self._bundled = Path(path).resolve()
         self._remembered.clear()
 
-    def add_index(self, path: str | Path) -> None:
-        """Look up in the user's index at ``path`` as well.
+    def add_index(self, path: str | Path, *, needed: bool = True) -> None:
+        """Look up in the user's index at ``path`` as well; with ``needed=False``, only if it can be looked up in.
 
         Raises:
             IndexFileError: not an index, or one without concepts to look up.
         """
-        self.indexes.append(ConceptIndex(open_file(path)))
+        try:
+            self.indexes.append(ConceptIndex(open_file(path)))
+        except IndexFileError:
+            if needed:
+                raise
         self._remembered.clear()
+
+    def known_vocabularies(self) -> set[str]:
+        """The vocabularies of the indexes, and that of an external linker."""
+        known = {self.external_vocabulary} if self.external else set()
+        return known.union(*(index.vocabularies() for index in self.indexes))
 
     # --- linking ---
 
@@ -164,7 +174,7 @@ class Linker:
         for stored, found in linked:
             if found:
                 stored["candidates"] = found
-            if stored.get("concept_id") is None or (self._vocabularies and not _is_users(stored)):
+            if stored.get("concept_id") is None or (self._vocabularies and "fixed" not in stored):
                 _code(stored, found, self.least, self._vocabularies)
         return doc
 
@@ -260,20 +270,28 @@ class Linker:
     # --- saving ---
 
     def to_disk(self, path: str | Path, **kwargs: Any) -> None:
-        """Write the pipeline's index into the folder ``path``."""
+        """Write the indexes into the folder ``path``."""
         keep_file(self._bundled, Path(path) / INDEX_FILE)
+        for number, other in enumerate(self._others(), 1):
+            keep_file(Path(other), Path(path) / _INDEXES / str(number) / Path(other).name)
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> Linker:
-        """Map the index of the folder ``path``."""
+        """Map the indexes of the folder ``path``."""
         if (Path(path) / INDEX_FILE).exists():
             self.open_index(Path(path) / INDEX_FILE)
+        for other in sorted((Path(path) / _INDEXES).glob("*/*")):
+            self.add_index(other)
         return self
+
+    def _others(self) -> list[str]:
+        """Where the user's indexes lie."""
+        return [index.path for index in self.indexes if index.path != _path(self._bundled)]
 
     def to_bytes(self, **kwargs: Any) -> bytes:
         """Where the index files lie (the files themselves are not copied), and the vocabularies."""
         state = {
             "index": _path(self._bundled),
-            "others": [index.path for index in self.indexes if index.path != _path(self._bundled)],
+            "others": self._others(),
             "vocabularies": self._vocabularies,
         }
         return json.dumps(state).encode()
@@ -362,14 +380,6 @@ def _settle(linked: list[tuple[dict[str, Any], tuple[Candidate, ...]]]) -> None:
 
 def _is_tied(found: tuple[Candidate, ...]) -> bool:
     return any(c.vocabulary == found[0].vocabulary and c.score >= found[0].score - _TIED for c in found[1:])
-
-
-def _is_users(stored: dict[str, Any]) -> bool:
-    """Whether the user's own term gave the code."""
-    return stored.get("concept_id") is not None and stored.get("source") not in _FINDERS
-
-
-_FINDERS = frozenset([None, "terms", "abbreviations", "ner", "given"])
 
 
 def _code(stored: dict[str, Any], found: tuple[Candidate, ...], least: float, vocabularies: tuple[str, ...]) -> None:

@@ -7,7 +7,8 @@ a finding, test or procedure becomes part of it ("renal mass"), which then has n
 (``+wall``) match only behind a body site or its adjective ("gastric wall"), words for what is done (``+removal``) only
 behind what it is done to ("stent removal"). "X of the Y" with a body site is one entity.
 
-``doc.spans["terms"]`` and ``doc.spans["user_terms"]`` hold the matches.
+``doc.spans["terms"]``, ``doc.spans["indexes"]`` (of the user's indexes) and ``doc.spans["user_terms"]`` hold the
+matches.
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ from clinspan.attributes import KEY, user_data
 from clinspan.components import keep_file, resource_rows
 from clinspan.components.memo import PerWord, Tokens, set_spans, tokens_of
 from clinspan.components.sections import Places
-from clinspan.matching import Concept, Matcher, TermIndex
+from clinspan.matching import Concept, IndexFileError, Matcher, TermIndex
 from clinspan.matching.normal import symbols
 
 TERMS = "terms"
 USER_TERMS = "user_terms"
+INDEXES = "indexes"
 INDEX_FILE = "terms.index"
 _USER_FILE = "user_terms.jsonl"
+_INDEXES = "indexes"
 
 ANY, EXACT, SLASHED, AMBIGUOUS, PART, MODIFIER = "", "=", "/", "?", "+", "~"
 MODES = (EXACT, SLASHED, AMBIGUOUS, PART)
@@ -42,7 +45,8 @@ _BLOCKING = frozenset(
     """
     lab team department dept room suite clinic center centre unit floor service staff nurse technician consultant
     machine board table tray gap department's resident attending provider personnel group camp policy form division
-    system systems ward swab swabs pad pads wipe wipes dependency
+    system systems ward swab swabs pad pads wipe wipes dependency laboratory holding protocol doctor worker employee
+    party
     """.split()
 )
 #: Which labels a word for a part, or for something done (``+removal``), may stand behind.
@@ -70,6 +74,10 @@ class Name(NamedTuple):
     concept: Concept
     mode: str
     written: str
+
+
+_NO_CONCEPT = "-"  # of a reading that is no entity
+_NONE = Name(Concept("", "", "", ""), ANY, "")
 
 
 class _Reading(NamedTuple):
@@ -120,6 +128,7 @@ class Terms:
         self._index_path: Path | None = None
         self._user: list[_Dictionary] = []
         self._user_rows: list[dict[str, str]] = []
+        self._indexes: dict[Path, _Dictionary] = {}
         self._ambiguous: dict[str, list[_Reading]] = {}
         for row in resource_rows("en/ambiguous.tsv"):
             reading = _Reading(
@@ -131,12 +140,25 @@ class Terms:
     # --- data ---
 
     def __len__(self) -> int:
-        return (len(self._bundled.index) if self._bundled else 0) + len(self._user_rows)
+        indexes = [self._bundled] if self._bundled else []
+        return sum(len(d.index) for d in (*indexes, *self._indexes.values())) + len(self._user_rows)
 
     def open_index(self, path: str | Path) -> None:
         """Use the index file at ``path`` (mapped, not read)."""
         self._index_path = Path(path).resolve()
         self._bundled = _Dictionary(TermIndex.open(path), TERMS)
+
+    def add_index(self, path: str | Path) -> int:
+        """Search for the names of the user's index at ``path`` as well (mapped, not read). Returns how many.
+
+        Raises:
+            IndexFileError: not an index, damaged, or without names to find.
+        """
+        index = TermIndex.open(path, verify=True)
+        if not {"names", "concepts"} <= index.payload.keys():
+            raise IndexFileError(f"{path}: an index without concepts")
+        self._indexes[Path(path).resolve()] = _Dictionary(index, Path(path).name)
+        return len(index)
 
     def add_terms(self, rows: Iterable[dict[str, str]], *, source: str = USER_TERMS) -> int:
         """Add the user's own names; they win over everything else. Returns how many.
@@ -173,19 +195,22 @@ class Terms:
         tokens = tokens_of(doc)
         words, offsets = tokens.words, tokens.offsets
         data = user_data(doc)
-        for group, dictionaries in ((TERMS, [self._bundled] if self._bundled else []), (USER_TERMS, self._user)):
+        bundled = [self._bundled] if self._bundled else []
+        for group, dictionaries in ((TERMS, bundled), (INDEXES, self._indexes.values()), (USER_TERMS, self._user)):
             spans = []
             for dictionary in dictionaries:
                 for start, end, name in self.find(doc, tokens, dictionary):
                     label, vocabulary, concept_id, concept_name = name.concept
                     spans.append(Span(doc, start, end, label=label, span_id=dictionary.source))
                     last = offsets[end - 1] + len(words[end - 1])
-                    data[(KEY, offsets[start], last, label)] = {
+                    data[(KEY, offsets[start], last, label)] = values = {
                         "concept_id": concept_id or None,
                         "vocabulary": vocabulary or None,
                         "concept_name": concept_name or None,
                         "source": dictionary.source,
                     }
+                    if concept_id and group == USER_TERMS:
+                        values["fixed"] = True  # the user's code stays, whatever vocabularies are asked for
             if spans or group == TERMS:
                 set_spans(doc, group, spans)
         return doc
@@ -225,6 +250,9 @@ class Terms:
                     elif name.mode[0] == AMBIGUOUS:
                         where = where or Places(doc)
                         found = self._decide(words, first, end, name, where)
+                        if found is _NONE:  # nor is anything within it
+                            last = end
+                            break
                     else:
                         found = name if _admits(words, first, end, name) else None
                     if found is None:
@@ -258,7 +286,10 @@ class Terms:
         return out
 
     def _decide(self, words: Sequence[str], start: int, end: int, name: Name, where: Any) -> Name | None:
-        """The name if the words around call for its concept among the form's readings."""
+        """The name if the words around call for its concept among the form's readings.
+
+        ``_NONE`` where they say that the form, of several words, is no name at all.
+        """
         written = "".join(w for w in words[start:end] if not w.isspace())
         # a form given in lower case stands for any case
         tries = (written, written.removesuffix("s"), written.lower(), written.lower().removesuffix("s"))
@@ -275,6 +306,8 @@ class Terms:
                     or ((section := where.at(start)) is not None and section[0] in reading.sections)
                 )
             ):
+                if reading.concept_id == _NO_CONCEPT:
+                    return _NONE if end - start > 1 else None
                 return name if reading.concept_id == name.mode[1:] else None
         return None
 
@@ -284,6 +317,8 @@ class Terms:
         """Write the index file and the user's names into the folder ``path``."""
         folder = Path(path)
         keep_file(self._index_path, folder / INDEX_FILE)
+        for number, path in enumerate(self._indexes, 1):
+            keep_file(path, folder / _INDEXES / str(number) / path.name)
         (folder / _USER_FILE).unlink(missing_ok=True)  # of a pipeline saved there before
         if self._user_rows:
             lines = "".join(json.dumps(row) + "\n" for row in self._user_rows)
@@ -294,6 +329,8 @@ class Terms:
         folder = Path(path)
         if (folder / INDEX_FILE).exists():
             self.open_index(folder / INDEX_FILE)
+        for path in sorted((folder / _INDEXES).glob("*/*")):
+            self.add_index(path)
         if (folder / _USER_FILE).exists():
             lines = (folder / _USER_FILE).read_text(encoding="ascii").split("\n")
             self._restore([json.loads(line) for line in lines if line])
@@ -305,8 +342,12 @@ class Terms:
             self.add_terms([row for row in rows if row["source"] == source], source=source)
 
     def to_bytes(self, **kwargs: Any) -> bytes:
-        """Where the index file lies, and the user's names (the file itself is not copied)."""
-        state = {"index": str(self._index_path) if self._index_path else None, "user": self._user_rows}
+        """Where the index files lie, and the user's names (the files themselves are not copied)."""
+        state = {
+            "index": str(self._index_path) if self._index_path else None,
+            "indexes": [str(path) for path in self._indexes],
+            "user": self._user_rows,
+        }
         return json.dumps(state).encode()
 
     def from_bytes(self, data: bytes, **kwargs: Any) -> Terms:
@@ -314,6 +355,8 @@ class Terms:
         state = json.loads(data)
         if state["index"]:
             self.open_index(state["index"])
+        for path in state["indexes"]:
+            self.add_index(path)
         self._restore(state["user"])
         return self
 

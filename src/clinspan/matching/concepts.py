@@ -80,10 +80,22 @@ def blocks(
         xrefs: pairs of numbers of concepts that mean the same, of different vocabularies.
         inverted: with the names of each word, which are otherwise worked out when first needed (a smaller file).
     """
+    forms = ((symbols(name), number, kind) for name, number, kind in names)
+    return blocks_of_forms([concept.packed() for concept in concepts], forms, xrefs, inverted=inverted)
+
+
+def blocks_of_forms(
+    concepts: Sequence[str],
+    names: Iterable[tuple[Sequence[str], int, str]],
+    xrefs: Iterable[tuple[int, int]] = (),
+    *,
+    inverted: bool = True,
+) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
+    """As :func:`blocks`, of packed concepts and of names already in normal form."""
     bags: dict[tuple[str, ...], dict[int, int]] = {}
     kinds = {kind: i for i, kind in enumerate(KINDS)}
-    for name, number, kind in names:
-        bag = bag_of(symbols(name))
+    for form, number, kind in names:
+        bag = bag_of(form)
         if bag:
             held = bags.setdefault(bag, {})
             held[number] = min(held.get(number, len(kinds)), kinds[kind])
@@ -103,7 +115,7 @@ def blocks(
     both = sorted({pair for a, b in xrefs if a != b for pair in ((a, b), (b, a))})
     hashes = np.asarray([fingerprint(word) for word in words], dtype=np.uint64)
     by_hash = np.argsort(hashes)
-    codes = sorted((fingerprint(f"{c.vocabulary}:{c.concept_id}"), i) for i, c in enumerate(concepts))
+    codes = sorted((fingerprint(":".join(packed.split("\t", 3)[1:3])), i) for i, packed in enumerate(concepts))
     arrays = {
         "words.hashes": hashes[by_hash],
         "words.numbers": by_hash.astype(np.uint32),
@@ -125,7 +137,7 @@ def blocks(
     }
     if inverted:
         arrays |= _by_word(arrays["bags.words"], arrays["bags.word_first"], len(words))
-    return arrays, {"concepts": [concept.packed() for concept in concepts], "words": words}
+    return arrays, {"concepts": list(concepts), "words": words}
 
 
 def _by_word(words: np.ndarray, first: np.ndarray, count: int) -> dict[str, np.ndarray]:
@@ -220,6 +232,10 @@ class ConceptIndex:
         """The number of a concept, by its code."""
         place = self._place("concepts.hashes", fingerprint(f"{vocabulary}:{concept_id}"))
         return None if place < 0 else int(self._arrays["concepts.numbers"][place])
+
+    def vocabularies(self) -> set[str]:
+        """The vocabularies of the concepts."""
+        return set(self.meta.get("vocabularies", ())) or {packed.split("\t", 2)[1] for packed in self.concepts}
 
     def same(self, number: int) -> list[int]:
         """The numbers of the concepts of other vocabularies that mean the same."""

@@ -66,6 +66,18 @@ _IRREGULAR = {
     "knives": "knife",
     "calves": "calf",
     "lives": "life",
+    "foramina": "foramen",
+    "ostia": "ostium",
+    "cortices": "cortex",
+    "apices": "apex",
+    "lenses": "lens",
+    "sinuses": "sinus",
+    "viruses": "virus",
+    "fetuses": "fetus",
+    "boluses": "bolus",
+    "plexuses": "plexus",
+    "calluses": "callus",
+    "meatuses": "meatus",
 }
 _OSES = re.compile(r"(?:[a-z]{3,}(?:n|r|b|t|p|l|c|m|h|d|g)o)ses$")
 

@@ -7,6 +7,7 @@ may be compressed as ``.gz``, ``.xz`` or ``.bz2``. Names come verbatim; what is 
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 from clinspan.terminologies._files import COMPRESSED, fail, head, plain_name
 from clinspan.terminologies.model import KINDS, Term, TermsFileError
 
-__all__ = ["FORMATS", "KINDS", "Format", "Term", "TermsFileError", "detect", "read"]
+__all__ = ["FORMATS", "KINDS", "Format", "Term", "TermsFileError", "detect", "options_of", "read"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,18 @@ def read(path: str | Path, format: str | None = None, **options: Any) -> Iterato
     module = importlib.import_module(f"{__name__}.{FORMATS[format].module}")
     terms: Iterator[Term] = module.read(path, **options)
     return terms
+
+
+def options_of(format: str) -> frozenset[str]:
+    """The names of the options of a format's ``read``.
+
+    Raises:
+        TermsFileError: for an unknown format.
+    """
+    if format not in FORMATS:
+        raise TermsFileError(f"{format} is not a format: these are {', '.join(FORMATS)}")
+    module = importlib.import_module(f"{__name__}.{FORMATS[format].module}")
+    return frozenset(inspect.signature(module.read).parameters) - {"path"}
 
 
 def detect(path: str | Path) -> str:

@@ -30,7 +30,14 @@ _Pipeline = Annotated[str, typer.Option(help="A bundled pipeline's name, a pipel
 _Exclude = Annotated[list[str] | None, typer.Option(help="Component to leave out; may be repeated.")]
 _Terms = Annotated[
     list[Path] | None,
-    typer.Option(help="CSV or TSV of your own terms (term, label, code); they win over everything. May be repeated."),
+    typer.Option(
+        help="CSV or TSV of your own terms (term, label, code), which win over everything; or an index that "
+        "`clinspan terms build` wrote. May be repeated."
+    ),
+]
+_Vocabularies = Annotated[
+    str | None,
+    typer.Option(help="Codes of these vocabularies alone, best first: icd10cm,mesh,doid,hp,uberon,unii,clinspan."),
 ]
 _Rules = Annotated[
     list[Path] | None, typer.Option(help="TSV of your own context rules; one with a known id replaces that rule.")
@@ -42,8 +49,14 @@ def _fail(message: str) -> NoReturn:
     raise typer.Exit(2)
 
 
-def _load(pipeline: str, exclude: list[str] | None, terms: list[Path] | None, rules: list[Path] | None) -> Language:
-    from clinspan.pipeline import add_rules_file, add_terms_file, load
+def _load(
+    pipeline: str,
+    exclude: list[str] | None,
+    terms: list[Path] | None,
+    rules: list[Path] | None,
+    vocabularies: str | None = None,
+) -> Language:
+    from clinspan.pipeline import add_rules_file, add_terms_file, choose_vocabularies, load
 
     try:
         nlp = load(pipeline, exclude=exclude or [])
@@ -51,6 +64,8 @@ def _load(pipeline: str, exclude: list[str] | None, terms: list[Path] | None, ru
             add_terms_file(nlp, path)
         for path in rules or []:
             add_rules_file(nlp, path)
+        if vocabularies is not None:
+            choose_vocabularies(nlp, vocabularies.split(","))
     except (OSError, ValueError) as error:
         _fail(str(error))
     return nlp
@@ -83,6 +98,7 @@ def extract(
     exclude: _Exclude = None,
     terms: _Terms = None,
     rules: _Rules = None,
+    vocabularies: _Vocabularies = None,
     text_column: Annotated[str | None, typer.Option(help="Column with the text; guessed when left out.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Column with the note ids; guessed when left out.")] = None,
     keep: Annotated[
@@ -105,6 +121,8 @@ def extract(
         clinspan extract notes.csv --id-column hadm_id --keep specialty --format csv -o out
 
         clinspan extract notes.csv --terms my_terms.csv --snippet 60 -o out
+
+        clinspan extract notes.csv --vocabularies icd10cm,mesh -o out
     """
     from clinspan.batch import OutputError, kept_columns, prepare_output, run
     from clinspan.notes import NotesError, find_files, read_notes
@@ -119,7 +137,7 @@ def extract(
         kept = kept_columns(keep or ())
     except ValueError as error:
         _fail(str(error))
-    nlp = _load(pipeline, exclude, terms, rules)
+    nlp = _load(pipeline, exclude, terms, rules, vocabularies)
     if any(output.resolve() in file.path.resolve().parents for file in files):
         _fail(f"{output}: holds the notes to be read; choose another folder")
     try:
@@ -137,6 +155,7 @@ def extract(
         "exclude": exclude or [],
         "terms": [str(p) for p in terms or []],
         "rules": [str(p) for p in rules or []],
+        "vocabularies": vocabularies,
         "snippet": snippet,
     }
     with Progress([file.path for file in files], quiet=quiet) as progress:
@@ -633,6 +652,15 @@ def _print_verdicts(path: Path, columns: list[str]) -> None:
         typer.echo(
             f"{' '.join(key) or 'all':28} {p.right:5} of {p.judged:5}  {p.precision:.3f}  [{p.low:.3f}, {p.high:.3f}]"
         )
+
+
+def _add_groups() -> None:
+    from clinspan.cli.terms import app as terms
+
+    app.add_typer(terms, name="terms")
+
+
+_add_groups()
 
 
 def main() -> None:
