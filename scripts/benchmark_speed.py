@@ -18,7 +18,7 @@ import spacy
 from spacy.language import Language
 
 from clinspan.notes import Note, read_notes, sanitize
-from clinspan.pipeline import load, pipeline_name
+from clinspan.pipeline import codes_only, load, pipeline_name
 from clinspan.tables import EntityRows
 
 
@@ -117,6 +117,7 @@ def main() -> None:
     options = parser.parse_args()
     texts = [note.text for note in read_notes([options.notes]) if isinstance(note, Note)][: options.limit]
     nlp = load(options.pipeline)
+    codes_only(nlp)  # as `clinspan extract` does
     if options.lengths:
         by_length(nlp, texts, options.repeats)
     elif options.components:

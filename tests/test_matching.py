@@ -4,10 +4,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clinspan.matching import IndexFileError, Matcher, TermIndex, readings
+from clinspan.matching import IndexFileError, Matcher, TermIndex, readings, split_words
 from clinspan.matching.normal import symbols
 
 
@@ -81,28 +81,50 @@ def test_all(names: list[str], words: list[str], expected: set) -> None:
 
 
 def reference(names: list[str], words: list[str]) -> set[tuple[int, int, int]]:
-    """Every name compared with every run of tokens, slowly."""
+    """Every name compared with every run of tokens, slowly: each token in all of its readings."""
     found = set()
     forms = [symbols(name) for name in names]
-    read = [readings(word)[0] for word in words]
-    for start in range(len(words)):
-        for end in range(start + 1, len(words) + 1):
-            if not read[start] or not read[end - 1]:
-                continue
-            form = tuple(s for r in read[start:end] for s in r)
-            found |= {(start, end, i) for i, other in enumerate(forms) if form and form == other}
+    read = [readings(word) for word in words]
+    for start, first in enumerate(read):
+        if first == ((),):
+            continue
+        for number, form in enumerate(forms):
+            ends = {0}  # how much of the name the tokens may have been
+            for place in range(start, len(words)):
+                ends = {e + len(r) for e in ends for r in read[place] if r == form[e : e + len(r)]}
+                if form and len(form) in ends and read[place] != ((),):
+                    found.add((start, place + 1, number))
     return found
 
 
-WORD = st.sampled_from(["a", "b", "c", "pain", "pains", "oedema", "edema", "'s", " ", "II", "2", "B"])
-
-
-@given(
-    st.lists(st.lists(WORD, min_size=1, max_size=14).map(" ".join), max_size=12),
-    st.lists(WORD, max_size=30),
+WORD = st.sampled_from(
+    ["a", "b", "c", "B", "pain", "pains", "oedema", "edema", "'s", " ", "II", "\u2161", "2", "3.5", "2019"]
+    + ["x-ray", "xray", "x", "ray", "type-2", "non-b-c", "a/b", "/", "-", "b.", "1/2"]
+    + ["S\u00e9zary", "sezary", "\u00df", "ss", "na\u00efve", "nai\u0308ve", "\u0130", "i", "\ufb01brosis", "fibrosis"]
+    + ["\u809d\u708e", "\u809d", "\u708e", "\U0001f912"]
 )
-def test_agrees_with_the_reference(names: list[str], words: list[str]) -> None:
+# of few words, that names come up at all
+FEW = st.sampled_from(["a", "b", "x-ray", "xray", "x", "ray", "a/b", "/", "'s", "II", "2"])
+
+
+@pytest.mark.parametrize("word", [WORD, FEW], ids=["many", "few"])
+@settings(deadline=None)
+@given(st.data())
+def test_agrees_with_the_reference(word: st.SearchStrategy[str], data: st.DataObject) -> None:
+    words = data.draw(st.lists(word, max_size=30))
+    names = data.draw(st.lists(st.lists(word, min_size=1, max_size=14).map(" ".join), max_size=12))
+    places = st.integers(0, len(words))
+    for start, length in data.draw(st.lists(st.tuples(places, st.integers(1, 14)), max_size=4)):  # names of the text
+        names.append(" ".join(words[start : start + length]))
     assert spans(names, words) == reference(names, words)
+
+
+@settings(deadline=None)
+@given(st.lists(WORD, min_size=1, max_size=14))
+def test_a_name_is_found_where_it_is_written(words: list[str]) -> None:
+    name = " ".join(words)
+    found = spans([name], split_words(name))
+    assert bool(found) is bool(symbols(name))
 
 
 @given(st.lists(WORD, max_size=30))

@@ -78,7 +78,10 @@ def _get_cues(span: Span) -> list[dict[str, Any]]:
 
 
 def _get_candidates(span: Span) -> list[Candidate]:
-    return [Candidate(*candidate) for candidate in stored_values(span).get("candidates", ())]
+    stored = stored_values(span)
+    if "candidates" not in stored and stored.get("concept_id") is not None:
+        return [Candidate(stored["concept_id"], stored["vocabulary"] or "", stored["concept_name"] or "", 1.0)]
+    return [Candidate(*candidate) for candidate in stored.get("candidates", ())]
 
 
 def _get_fragments(span: Span) -> list[list[int]] | None:

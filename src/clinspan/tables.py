@@ -253,9 +253,11 @@ def extract(
 
 @lru_cache(maxsize=1)
 def _default() -> Language:
-    from clinspan.pipeline import load
+    from clinspan.pipeline import codes_only, load
 
-    return load()
+    nlp = load()
+    codes_only(nlp)
+    return nlp
 
 
 # --- files ---

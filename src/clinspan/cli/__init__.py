@@ -126,6 +126,7 @@ def extract(
     """
     from clinspan.batch import OutputError, kept_columns, prepare_output, run
     from clinspan.notes import NotesError, find_files, read_notes
+    from clinspan.pipeline import codes_only
     from clinspan.progress import Progress, print_summary
     from clinspan.tables import FORMATS
 
@@ -138,6 +139,7 @@ def extract(
     except ValueError as error:
         _fail(str(error))
     nlp = _load(pipeline, exclude, terms, rules, vocabularies)
+    codes_only(nlp)
     if any(output.resolve() in file.path.resolve().parents for file in files):
         _fail(f"{output}: holds the notes to be read; choose another folder")
     try:

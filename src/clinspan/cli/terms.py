@@ -85,7 +85,7 @@ def build(
     }
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        excluded = [line.strip() for path in exclude or [] for line in path.read_text("utf-8").splitlines()]
+        excluded = [line.strip() for path in exclude or [] for line in _lines(path)]
         output.parent.mkdir(parents=True, exist_ok=True)
         with counting("names", quiet=quiet) as progress, _Dropped(dropped) as told:
             report = builder.build(
@@ -103,8 +103,6 @@ def build(
         _fail(str(error))
     except OSError as error:
         _fail(f"{error.filename or output}: {error.strerror or type(error).__name__}")
-    if not report.read:
-        _fail("no name in the sources")
     if not quiet:
         _print(report, output)
 
@@ -114,12 +112,24 @@ def _terms(sources: list[Path], format: str | None, options: dict[str, Any]) -> 
     from clinspan import terminologies
 
     for source in sources:
+        before = True
         name = format or terminologies.detect(source)
         known = terminologies.options_of(name)
         refused = [option for option in options if option not in known]
         if refused and len(sources) == 1:
             raise ValueError(f"{source}: the format {name} has no {', '.join(sorted(refused))}")
-        yield from terminologies.read(source, name, **{k: v for k, v in options.items() if k in known})
+        for term in terminologies.read(source, name, **{k: v for k, v in options.items() if k in known}):
+            before = False
+            yield term
+        if before:
+            raise terminologies.TermsFileError(f"{source}: no name in it")
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not UTF-8") from None
 
 
 class _Dropped:
@@ -147,7 +157,7 @@ class _Dropped:
 def _print(report: Report, output: Path) -> None:
     size = output.stat().st_size / 1e6
     typer.echo(
-        f"{report.read:,} names read; {report.names:,} of {report.concepts:,} concepts are searched for in notes "
+        f"{report.read:,} names of {report.concepts:,} concepts; searched for in notes: {report.names:,} names "
         f"-> {output} ({size:,.1f} MB)",
         err=True,
     )

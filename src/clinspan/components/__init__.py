@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,8 +37,30 @@ def resource_rows(name: str) -> Iterator[dict[str, str]]:
     yield from csv.DictReader(text.split("\n"), delimiter="\t", quoting=csv.QUOTE_NONE)
 
 
-def keep_file(source: Path | None, target: Path) -> None:
-    """Copy a component's file into the folder that a pipeline is saved in, unless it is there already."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source is not None and source.resolve() != target.resolve():
-        shutil.copyfile(source, target)
+_KEPT = "indexes"
+
+
+def keep_files(folder: Path, name: str, own: Path | None, others: Iterable[Path]) -> None:
+    """Have in the folder that a component is saved in exactly these files: its own, and the user's indexes."""
+    targets = {folder / name: own} if own is not None else {}
+    targets |= {folder / _KEPT / str(i) / other.name: other for i, other in enumerate(others, 1)}
+    folder.mkdir(parents=True, exist_ok=True)
+    aside: list[tuple[Path, Path]] = []
+    for target, source in targets.items():
+        if source.resolve() != target.resolve():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            aside.append((target.with_name(f"{target.name}.part"), target))
+            shutil.copyfile(source, aside[-1][0])
+    for old in [folder / name, *kept_files(folder)]:  # of a pipeline saved there before
+        if old not in targets:
+            old.unlink(missing_ok=True)
+    for part, target in aside:
+        part.replace(target)
+    for empty in (folder / _KEPT).glob("*"):
+        if not any(empty.iterdir()):
+            empty.rmdir()
+
+
+def kept_files(folder: Path) -> list[Path]:
+    """The user's indexes in the folder that a component was saved in, in their order."""
+    return sorted((p for p in (folder / _KEPT).glob("*/*") if p.suffix != ".part"), key=lambda p: int(p.parent.name))

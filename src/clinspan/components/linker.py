@@ -19,7 +19,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from spacy.tokens import Doc, Span
 
 from clinspan import schema
 from clinspan.attributes import ENTITIES, KEY, Candidate, user_data
-from clinspan.components import keep_file
+from clinspan.components import keep_files, kept_files
 from clinspan.components.abbreviations import DEFINITIONS
 from clinspan.components.memo import spans_of, tokens_of
 from clinspan.components.tokenizer import words_of
@@ -39,8 +38,16 @@ from clinspan.matching.normal import readings
 INDEX_FILE = "concepts.index"
 #: The vocabulary of our own concepts.
 OWN = "clinspan"
-_INDEXES = "indexes"
+_SETTINGS = "settings.json"
 _CROSSED = 0.99  # a code reached through a cross-reference
+#: Words of a finding that its code need not have, and what a match without them is worth.
+_QUALIFIERS = frozenset(
+    "left right bilateral bilaterally mild mildly moderate moderately severe severely marked".split()
+)
+_UNQUALIFIED = 0.95
+_SIDES = frozenset(["left", "right", "bilateral"])
+_UNLABELLED = 0.95  # a concept whose source does not say what it is
+_FILLED = 5  # candidates, with fewer of which like names are looked up
 _TIED = 0.03
 _FORGET = 100_000  # remembered answers
 #: Which vocabulary's code goes first where several fit, by label.
@@ -71,7 +78,7 @@ class Linker:
 
     Args:
         vocabularies: the only ones whose codes are given, best first, in any case ("icd10cm"); empty: all.
-        keep: the most candidates of an entity.
+        keep: the most candidates of an entity; with 1, an entity with a concept of the dictionary is not looked up.
         least: the score from which a candidate's code is taken, 0 to 1.
         external: the name of a scispaCy ``EntityLinker`` in the pipeline, or "".
         external_vocabulary: the vocabulary of its codes.
@@ -96,7 +103,8 @@ class Linker:
         self._nlp = nlp
         self._bundled: Path | None = None
         self._remembered: dict[Any, tuple[Candidate, ...]] = {}
-        self.vocabularies = vocabularies  # type: ignore[assignment]
+        self._asked: tuple[str, ...] = tuple(vocabularies)
+        self._resolved: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return sum(map(len, self.indexes))
@@ -104,11 +112,19 @@ class Linker:
     @property
     def vocabularies(self) -> tuple[str, ...]:
         """The only vocabularies whose codes are given, best first; empty: all."""
-        return self._vocabularies
+        if self._resolved is None:
+            known = {_plain(name): name for name in sorted(self.known_vocabularies())}
+            names = (known.get(_plain(name), name.strip()) for name in self._asked)
+            self._resolved = tuple(dict.fromkeys(names))
+        return self._resolved
 
     @vocabularies.setter
     def vocabularies(self, names: Iterable[str]) -> None:
-        self._vocabularies = tuple(dict.fromkeys(_vocabulary(name) for name in names))
+        self._asked = tuple(names)
+        self._changed()
+
+    def _changed(self) -> None:
+        self._resolved = None
         self._remembered.clear()
 
     # --- data ---
@@ -116,9 +132,10 @@ class Linker:
     def open_index(self, path: str | Path) -> None:
         """Use the index file at ``path`` as the pipeline's own (mapped, not read)."""
         index = ConceptIndex(open_file(path))
-        self.indexes = [index, *(other for other in self.indexes if other.path != _path(self._bundled))]
-        self._bundled = Path(path).resolve()
-        self._remembered.clear()
+        others = (other for other in self.indexes if other.path not in (index.path, _path(self._bundled)))
+        self.indexes = [index, *others]
+        self._bundled = Path(index.path)
+        self._changed()
 
     def add_index(self, path: str | Path, *, needed: bool = True) -> None:
         """Look up in the user's index at ``path`` as well; with ``needed=False``, only if it can be looked up in.
@@ -127,11 +144,13 @@ class Linker:
             IndexFileError: not an index, or one without concepts to look up.
         """
         try:
-            self.indexes.append(ConceptIndex(open_file(path)))
+            index = ConceptIndex(open_file(path))
         except IndexFileError:
             if needed:
                 raise
-        self._remembered.clear()
+            return
+        self.indexes = [*(other for other in self.indexes if other.path != index.path), index]
+        self._changed()
 
     def known_vocabularies(self) -> set[str]:
         """The vocabularies of the indexes, and that of an external linker."""
@@ -142,7 +161,8 @@ class Linker:
 
     def __call__(self, doc: Doc) -> Doc:
         entities = spans_of(doc, ENTITIES)
-        if not entities or not (self.indexes or self.external or self._vocabularies):
+        vocabularies = self.vocabularies
+        if not entities or not (self.indexes or self.external or vocabularies):
             return doc
         words = tokens_of(doc).words
         data = user_data(doc)
@@ -153,12 +173,17 @@ class Linker:
         if len(self._remembered) > _FORGET:
             self._remembered.clear()
         linked = []
+        # where nobody asks for more than a code, what has one is left alone
+        only_without = self.keep == 1 and not vocabularies and not self.external
         for span in entities:
-            first, end, label = span.start, span.end, span.label_
+            label = span.label_
             key = (KEY, span.start_char, span.end_char, label)
             stored = data.get(key)
             if stored is None:
                 stored = data[key] = {}
+            elif only_without and stored.get("concept_id") is not None:
+                continue
+            first, end = span.start, span.end
             given = (stored.get("vocabulary"), stored.get("concept_id"), stored.get("concept_name"))
             written: Any = words[first] if end - first == 1 else tuple(words[first:end])
             if long_forms and given[1] is None:
@@ -166,16 +191,16 @@ class Linker:
             asked = (written, label, given)
             found = self._remembered.get(asked)
             if found is None:
-                found = self._remembered[asked] = self.candidates(written, label, given if given[1] else None)
+                found = self._remembered[asked] = self._ranked(written, label, given if given[1] else None)
             if self.external:
-                found = (*self._externally(span), *found)[: self.keep]
+                found = (*self._externally(span), *found)
             linked.append((stored, found))
         _settle(linked)
         for stored, found in linked:
             if found:
-                stored["candidates"] = found
-            if stored.get("concept_id") is None or (self._vocabularies and "fixed" not in stored):
-                _code(stored, found, self.least, self._vocabularies)
+                stored["candidates"] = found[: self.keep]
+            if stored.get("concept_id") is None or (vocabularies and "fixed" not in stored):
+                _code(stored, found, self.least, vocabularies)
         return doc
 
     def candidates(
@@ -188,36 +213,49 @@ class Linker:
             label: one of :data:`clinspan.schema.LABELS`; another, or none: concepts of all labels count.
             given: vocabulary, code and name of the concept that the dictionary found for it.
         """
+        return self._ranked(written, label, given)[: self.keep]
+
+    def _ranked(
+        self, written: str | Sequence[str], label: str, given: tuple[Any, Any, Any] | None
+    ) -> tuple[Candidate, ...]:
+        """All that fit, best first."""
         words = words_of(written) if isinstance(written, str) else written
         found: dict[tuple[str, str], Candidate] = {}
         if given is not None:
             vocabulary, concept_id, name = given
             _better(found, Candidate(concept_id, vocabulary, name or "", 1.0))
         for index in self.indexes:
-            self._add(found, index, self._exact(index, words, label, given).items())
+            self._add(found, index, self._exact(index, words, label, given).items(), label)
         wanted = self._wanted(found)
-        if len(wanted) < (self.keep if given is None else 1) and words:
+        if len(wanted) < (max(_FILLED, self.keep) if given is None else 1) and words:
             for index in self.indexes:
-                self._add(found, index, self._near(index, words, label))
+                self._add(found, index, self._near(index, words, label), label)
             wanted = self._wanted(found)
-        order = self._vocabularies or ORDER.get(label) or ORDER["CONDITION"]
+        order = self.vocabularies or ORDER.get(label) or ORDER["CONDITION"]
         rank = {vocabulary: i for i, vocabulary in enumerate(order)}
         ranked = sorted(wanted, key=lambda c: (-c.score, rank.get(c.vocabulary, len(rank)), c.concept_id))
-        if given is not None and not self._vocabularies:
+        if given is not None and not self.vocabularies:
             ranked.sort(key=lambda c: (c.vocabulary, c.concept_id) != (given[0], given[1]))
-        return tuple(ranked[: self.keep])
+        return tuple(ranked)
 
     def _wanted(self, found: dict[tuple[str, str], Candidate]) -> list[Candidate]:
-        return [c for c in found.values() if not self._vocabularies or c.vocabulary in self._vocabularies]
+        return [candidate for candidate in found.values() if self._wants(candidate.vocabulary)]
 
     def _add(
-        self, found: dict[tuple[str, str], Candidate], index: ConceptIndex, numbers: Iterable[tuple[int, float]]
+        self,
+        found: dict[tuple[str, str], Candidate],
+        index: ConceptIndex,
+        numbers: Iterable[tuple[int, float]],
+        label: str,
     ) -> None:
         """Add concepts of an index, and those of other vocabularies that mean the same."""
         for number, score in sorted(numbers, key=lambda pair: -pair[1]):
-            for other, worth in ((number, score), *((same, score * _CROSSED) for same in index.same(number))):
+            concept = index.concept(number)
+            _better(found, Candidate(concept.concept_id, concept.vocabulary, concept.name, round(score, 3)))
+            for other in index.same(number):
                 concept = index.concept(other)
-                _better(found, Candidate(concept.concept_id, concept.vocabulary, concept.name, round(worth, 3)))
+                crossed = round(score * _CROSSED * _fits(concept.label, label), 3)
+                _better(found, Candidate(concept.concept_id, concept.vocabulary, concept.name, crossed))
 
     def _exact(
         self, index: ConceptIndex, words: Sequence[str], label: str, given: tuple[Any, Any, Any] | None
@@ -227,7 +265,7 @@ class Linker:
         anchor = index.number(given[0], given[1]) if given else None
         if anchor is not None:
             out[anchor] = 1.0
-        asked = [(words, 1.0)]
+        asked = [(words, 1.0), (_unqualified(words), _UNQUALIFIED)]
         if given is not None:
             if len("".join(words)) <= 4:  # what a short form means its context has decided
                 asked = []
@@ -244,19 +282,24 @@ class Linker:
     def _near(self, index: ConceptIndex, words: Sequence[str], label: str) -> list[tuple[int, float]]:
         """The concepts with names like it, that are of a wanted vocabulary or have an equal there."""
 
+        sides = _SIDES.intersection(word.lower() for word in words)
+        vocabularies = self.vocabularies
+
         def factor(number: int) -> float:
             concept = index.concept(number)
-            wanted = self._vocabularies
-            means = [concept, *(index.concept(other) for other in index.same(number))] if wanted else [concept]
-            if wanted and not any(other.vocabulary in wanted for other in means):
+            means = [concept, *(index.concept(other) for other in index.same(number))] if vocabularies else [concept]
+            if vocabularies and not any(other.vocabulary in vocabularies for other in means):
                 return 0.0
+            other_sides = _SIDES.intersection(concept.name.lower().split()) - sides
+            if other_sides:  # the other side, or a side that nobody spoke of
+                return 0.0 if sides else _fits(concept.label, label) * _UNQUALIFIED
             return _fits(concept.label, label)
 
-        return index.near(_forms(words)[0], keep=2 * self.keep, factor=factor)
+        return index.near(_forms(_unqualified(words))[0], keep=max(10, 2 * self.keep), factor=factor)
 
     def _externally(self, span: Span) -> list[Candidate]:
         """What scispaCy's linker found for a span, its names from that linker's knowledge base."""
-        if not Span.has_extension("kb_ents"):
+        if not Span.has_extension("kb_ents") or not self._wants(self.external_vocabulary):
             return []
         linker: Any = self._nlp.get_pipe(self.external) if self._nlp is not None else None
         known = getattr(getattr(linker, "kb", None), "cui_to_entity", {})
@@ -267,20 +310,25 @@ class Linker:
             out.append(Candidate(str(code), self.external_vocabulary, name, float(score)))
         return out
 
+    def _wants(self, vocabulary: str) -> bool:
+        return not self.vocabularies or vocabulary in self.vocabularies
+
     # --- saving ---
 
     def to_disk(self, path: str | Path, **kwargs: Any) -> None:
-        """Write the indexes into the folder ``path``."""
-        keep_file(self._bundled, Path(path) / INDEX_FILE)
-        for number, other in enumerate(self._others(), 1):
-            keep_file(Path(other), Path(path) / _INDEXES / str(number) / Path(other).name)
+        """Write the indexes, and the vocabularies chosen, into the folder ``path``."""
+        keep_files(Path(path), INDEX_FILE, self._bundled, [Path(other) for other in self._others()])
+        (Path(path) / _SETTINGS).write_text(json.dumps({"vocabularies": self._asked}), encoding="ascii")
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> Linker:
         """Map the indexes of the folder ``path``."""
+        self.indexes, self._bundled = [], None
         if (Path(path) / INDEX_FILE).exists():
             self.open_index(Path(path) / INDEX_FILE)
-        for other in sorted((Path(path) / _INDEXES).glob("*/*")):
+        for other in kept_files(Path(path)):
             self.add_index(other)
+        if (Path(path) / _SETTINGS).exists():
+            self.vocabularies = json.loads((Path(path) / _SETTINGS).read_text("ascii"))["vocabularies"]
         return self
 
     def _others(self) -> list[str]:
@@ -292,14 +340,14 @@ class Linker:
         state = {
             "index": _path(self._bundled),
             "others": self._others(),
-            "vocabularies": self._vocabularies,
+            "vocabularies": self._asked,
         }
         return json.dumps(state).encode()
 
     def from_bytes(self, data: bytes, **kwargs: Any) -> Linker:
         """Read what :meth:`to_bytes` gave."""
         state = json.loads(data)
-        self.indexes = []
+        self.indexes, self._bundled = [], None
         if state["index"]:
             self.open_index(state["index"])
         for path in state["others"]:
@@ -321,16 +369,10 @@ def _path(path: Path | None) -> str | None:
     return str(path) if path else None
 
 
-@lru_cache(maxsize=64)
-def _vocabulary(name: str) -> str:
-    """A vocabulary's name as in the tables: "icd10cm" -> "ICD10CM", "hpo" -> "HP"."""
-    plain = name.strip()
-    if plain.lower() == OWN:
-        return OWN
-    bare = plain.upper().replace("-", "").replace("_", "")
-    return {"HPO": "HP", "ICD10": "ICD10CM", "DO": "DOID", "MSH": "MESH", "SNOMED": "SNOMEDCT"}.get(
-        bare, bare if plain.isascii() and bare.isalnum() else plain
-    )
+def _plain(name: str) -> str:
+    """A vocabulary's name, for comparing what people write: "icd-10-cm" is "ICD10CM", "hpo" is "HP"."""
+    bare = name.strip().casefold().replace("-", "").replace("_", "")
+    return {"hpo": "hp", "icd10": "icd10cm", "do": "doid", "msh": "mesh", "snomed": "snomedct"}.get(bare, bare)
 
 
 def _forms(words: Sequence[str]) -> list[tuple[str, ...]]:
@@ -342,14 +384,21 @@ def _forms(words: Sequence[str]) -> list[tuple[str, ...]]:
     return forms
 
 
+def _unqualified(words: Sequence[str]) -> list[str]:
+    """A name without side and severity, unless nothing is left."""
+    return [word for word in words if word.lower() not in _QUALIFIERS] or list(words)
+
+
 def _fits(label: str, wanted: str) -> float:
     """What a concept counts, by its label and the entity's."""
-    return 1.0 if label == wanted or wanted not in schema.LABELS else _KIN.get((wanted, label), 0.0)
+    if label == wanted or wanted not in schema.LABELS:
+        return 1.0
+    return _KIN.get((wanted, label), 0.0) if label else _UNLABELLED
 
 
 def _better(found: dict[tuple[str, str], Candidate], candidate: Candidate) -> None:
     key = (candidate.vocabulary, candidate.concept_id)
-    if candidate.score > 0 and (key not in found or found[key].score < candidate.score):
+    if candidate.concept_id and candidate.score > 0 and (key not in found or found[key].score < candidate.score):
         found[key] = candidate
 
 
@@ -388,6 +437,8 @@ def _code(stored: dict[str, Any], found: tuple[Candidate, ...], least: float, vo
     best: Candidate | None = good[0] if good else None
     if vocabularies and good:
         best = min(good, key=lambda c: vocabularies.index(c.vocabulary) if c.vocabulary in vocabularies else 99)
+    if best is None and not vocabularies:
+        return  # the name of a concept without a code stays
     stored["concept_id"] = best.concept_id if best else None
     stored["vocabulary"] = best.vocabulary if best else None
     stored["concept_name"] = best.name if best else None

@@ -23,7 +23,7 @@ from spacy.tokens import Doc, Span
 
 from clinspan import schema
 from clinspan.attributes import KEY, user_data
-from clinspan.components import keep_file, resource_rows
+from clinspan.components import keep_files, kept_files, resource_rows
 from clinspan.components.memo import PerWord, Tokens, set_spans, tokens_of
 from clinspan.components.sections import Places
 from clinspan.matching import Concept, IndexFileError, Matcher, TermIndex
@@ -34,7 +34,6 @@ USER_TERMS = "user_terms"
 INDEXES = "indexes"
 INDEX_FILE = "terms.index"
 _USER_FILE = "user_terms.jsonl"
-_INDEXES = "indexes"
 
 ANY, EXACT, SLASHED, AMBIGUOUS, PART, MODIFIER = "", "=", "/", "?", "+", "~"
 MODES = (EXACT, SLASHED, AMBIGUOUS, PART)
@@ -316,9 +315,7 @@ class Terms:
     def to_disk(self, path: str | Path, **kwargs: Any) -> None:
         """Write the index file and the user's names into the folder ``path``."""
         folder = Path(path)
-        keep_file(self._index_path, folder / INDEX_FILE)
-        for number, path in enumerate(self._indexes, 1):
-            keep_file(path, folder / _INDEXES / str(number) / path.name)
+        keep_files(folder, INDEX_FILE, self._index_path, self._indexes)
         (folder / _USER_FILE).unlink(missing_ok=True)  # of a pipeline saved there before
         if self._user_rows:
             lines = "".join(json.dumps(row) + "\n" for row in self._user_rows)
@@ -327,9 +324,10 @@ class Terms:
     def from_disk(self, path: str | Path, **kwargs: Any) -> Terms:
         """Map the index file of the folder ``path`` and read the user's names."""
         folder = Path(path)
+        self._indexes = {}
         if (folder / INDEX_FILE).exists():
             self.open_index(folder / INDEX_FILE)
-        for path in sorted((folder / _INDEXES).glob("*/*")):
+        for path in kept_files(folder):
             self.add_index(path)
         if (folder / _USER_FILE).exists():
             lines = (folder / _USER_FILE).read_text(encoding="ascii").split("\n")
@@ -353,6 +351,7 @@ class Terms:
     def from_bytes(self, data: bytes, **kwargs: Any) -> Terms:
         """Read what :meth:`to_bytes` gave."""
         state = json.loads(data)
+        self._indexes = {}
         if state["index"]:
             self.open_index(state["index"])
         for path in state["indexes"]:

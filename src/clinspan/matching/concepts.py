@@ -38,12 +38,13 @@ KINDS: dict[str, float] = {
 _KIND_BITS = 3
 _STOP = frozenset("of the and in to with due an for by on from or at".split())
 _LEAST_WORD_SIMILARITY = 0.6
+_REMEMBERED = 50_000  # concepts, and words with those like them
 _NEAR = 0.95  # a near match is worth less than an exact one
 _BLOCKS = (
-    "words.hashes", "words.gram_hashes", "words.gram_first", "words.by_gram", "words.equal_first", "words.equal",
-    "words.equal_strength", "bags.hashes", "bags.word_first", "bags.words", "bags.first", "bags.concepts",
-    "concepts.hashes", "concepts.numbers", "concepts.xref_first",
-    "concepts.xrefs",
+    "words.hashes", "words.numbers", "words.gram_hashes", "words.gram_first", "words.by_gram",
+    "words.equal_first", "words.equal", "words.equal_strength", "bags.hashes", "bags.word_first",
+    "bags.words", "bags.first", "bags.concepts", "concepts.hashes", "concepts.numbers",
+    "concepts.xref_first", "concepts.xrefs",
 )  # fmt: skip
 
 
@@ -219,6 +220,7 @@ class ConceptIndex:
         self._arrays = {name: np.asarray(view) for name, view in file.arrays.items()}
         self._words = file.strings["words"]
         self._similar: dict[str, tuple[float, list[tuple[int, float]]]] = {}
+        self._read: dict[int, Concept] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -226,7 +228,12 @@ class ConceptIndex:
 
     def concept(self, number: int) -> Concept:
         """The concept of that number."""
-        return Concept(*self.concepts[number].split("\t", 3))
+        found = self._read.get(number)
+        if found is None:
+            if len(self._read) > _REMEMBERED:
+                self._read = {}
+            found = self._read[number] = Concept(*self.concepts[number].split("\t", 3))
+        return found
 
     def number(self, vocabulary: str, concept_id: str) -> int | None:
         """The number of a concept, by its code."""
@@ -271,7 +278,7 @@ class ConceptIndex:
             words, first = self._arrays["bags.words"], self._arrays["bags.word_first"]
             self._arrays |= _by_word(words, first, len(self._words))
         counts = np.diff(self._arrays["bags.of_word_first"].astype(np.int64))
-        return np.log(max(len(self._arrays["bags.hashes"]), 2) / np.maximum(counts, 1)).astype(np.float32)
+        return np.log1p(len(self._arrays["bags.hashes"]) / np.maximum(counts, 1)).astype(np.float32)
 
     @cached_property
     def _weight(self) -> np.ndarray:
@@ -307,13 +314,13 @@ class ConceptIndex:
             likeness[own] = 1.0
         # an unknown word is as rare as the rarest that it may stand for
         rarity = float(max(self._rarity[list(likeness)])) if own < 0 and likeness else self._rarity_of(own)
-        if len(self._similar) > 50_000:
+        if len(self._similar) > _REMEMBERED:
             self._similar = {}
         found = self._similar[word] = (rarity, sorted(likeness.items(), key=lambda pair: (pair[1], -pair[0])))
         return found
 
     def _rarity_of(self, word: int) -> float:
-        return float(self._rarity[word]) if word >= 0 else float(np.log(max(len(self._arrays["bags.hashes"]), 2)))
+        return float(self._rarity[word]) if word >= 0 else float(np.log1p(len(self._arrays["bags.hashes"])))
 
     def _spelled_alike(self, word: str) -> dict[int, float]:
         """Known words that share their trigrams, or their stem, with a word."""
@@ -354,14 +361,21 @@ class ConceptIndex:
             return []
         with self._lock:  # the scratch arrays are one
             places, scores = self._score(bag)
-        if len(places) > 10 * keep:
-            some = np.argpartition(-scores, 10 * keep)[: 10 * keep]
+        good = scores >= least
+        places, scores = places[good], scores[good]
+        if len(places) > 30 * keep:
+            some = np.argpartition(-scores, 30 * keep)[: 30 * keep]
             places, scores = places[some], scores[some]
         found: dict[int, float] = {}
+        last = -1
         for i in np.lexsort((places, -scores)).tolist():
-            if scores[i] < least or len(found) >= keep:
+            if len(found) >= keep:
                 break
-            for number, weight in self._held(int(places[i])):
+            place = int(places[i])
+            if place == last:
+                continue
+            last = place
+            for number, weight in self._held(place):
                 value = min(float(scores[i]), 1.0) * weight * _NEAR
                 if value > found.get(number, 0.0) and (counts := factor(number)):
                     found[number] = max(value * counts, found.get(number, 0.0))
@@ -375,24 +389,25 @@ class ConceptIndex:
         for word in bag:
             rarity, likeness = self.similar_words(word)
             total += rarity
-            if not likeness:
-                continue
+            fresh = []
             runs = [self._run("bags.of_word", "bags.of_word_first", other) for other, _ in likeness]
-            places = runs[0] if len(runs) == 1 else np.unique(np.concatenate(runs))
-            for run, (_, value) in zip(runs, likeness):  # the likest last, so that it stays
-                best[run] = value
-            matched[places] += best[places] * rarity
-            for run, (other, value) in zip(runs, likeness):
-                best[run] = value * self._rarity[other]
-            covered[places] += best[places]
-            touched.append(places)
+            for run, (other, value) in zip(reversed(runs), reversed(likeness)):  # the likest first: it counts
+                new = run[best[run] == 0]
+                best[new] = value
+                matched[new] += value * rarity
+                covered[new] += value * self._rarity[other]
+                fresh.append(new)
+            for new in fresh:
+                best[new] = 0
+            touched += fresh
         if not touched:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        places = touched[0] if len(touched) == 1 else np.unique(np.concatenate(touched))
-        recall = matched[places] / total
-        precision = np.minimum(covered[places] / self._weight[places], 1)
-        matched[places] = covered[places] = 0
-        return places, 2 * recall * precision / np.maximum(recall + precision, 1e-6)
+        everything = np.concatenate(touched)
+        recall = matched[everything] / total
+        precision = np.minimum(covered[everything] / self._weight[everything], 1)
+        scores = 2 * recall * precision / np.maximum(recall + precision, 1e-6)
+        matched[everything] = covered[everything] = 0
+        return everything, scores  # a name that several words touch comes as often
 
 
 def _common_prefix(one: str, other: str) -> int:

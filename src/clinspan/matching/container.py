@@ -21,6 +21,7 @@ import numpy as np
 MAGIC = b"CLSPIDX2"
 _HEADER = struct.Struct("<8sQ32s")  # magic, length of the JSON part, digest
 _ALIGN = 16
+_CODES = {("u", 1): "B", ("u", 4): "I", ("u", 8): "Q", ("i", 4): "i", ("i", 8): "q", ("f", 4): "f", ("f", 8): "d"}
 _STRINGS, _OFFSETS = "strings:", ":offsets"
 
 
@@ -76,7 +77,7 @@ def write(
     size = 0
     for name, block in blocks.items():
         size += -size % _ALIGN
-        layout[name] = (size, block.nbytes, block.dtype.char.replace("L", "Q").replace("l", "q"))
+        layout[name] = (size, block.nbytes, _CODES[block.dtype.kind, block.dtype.itemsize])
         size += block.nbytes
     head = json.dumps({**meta, "layout": layout, "size": size}, sort_keys=True).encode("ascii")
     head += b" " * (-(len(head) + _HEADER.size) % _ALIGN)
@@ -134,8 +135,11 @@ def open_file(path: str | os.PathLike[str], *, verify: bool = False) -> Containe
     if verify and hashlib.sha256(mapped[_HEADER.size :]).digest() != digest:
         raise IndexFileError(f"{name}: the index's digest does not fit its content")
     body = mapped[_HEADER.size + length :]
-    arrays = {key: body[at : at + count].cast("B").cast(code) for key, (at, count, code) in layout.items()}
-    return Container(os.path.abspath(name), meta, arrays)
+    try:
+        arrays = {key: body[at : at + count].cast("B").cast(code) for key, (at, count, code) in layout.items()}
+        return Container(os.path.realpath(name), meta, arrays)
+    except (ValueError, KeyError, TypeError):
+        raise IndexFileError(f"{name}: the index's header is damaged") from None
 
 
 def is_index(path: str | os.PathLike[str]) -> bool:

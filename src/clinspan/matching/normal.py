@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 #: Symbols that stand for a whole class of words in a name: any number, any year, any word ending so (``*ectomy``).
 NUMBER = "<num>"
@@ -159,6 +160,7 @@ def fold(text: str) -> str:
     return text.lower()
 
 
+@lru_cache(maxsize=50_000)
 def readings(token: str) -> tuple[tuple[str, ...], ...]:
     """The readings of one token, canonical first; ``((),)`` where matching looks through it."""
     if token.isspace():

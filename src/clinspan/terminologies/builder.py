@@ -23,7 +23,7 @@ from clinspan import schema
 from clinspan.matching import Concept, TermIndex, container
 from clinspan.matching import concepts as concept_index
 from clinspan.matching.normal import symbols
-from clinspan.terminologies.model import BROAD, NARROW, RELATED, Term
+from clinspan.terminologies.model import BROAD, NARROW, RELATED, Term, TermsFileError
 
 #: Words of a name, at most.
 LONGEST = 8
@@ -41,7 +41,7 @@ _VAGUE = re.compile(
 )
 _TAIL = re.compile(r",? (?:unspecified|nos|not otherwise specified)$", re.IGNORECASE)
 _BRACKETS = re.compile(r"\s*(?:\([^()]*\)|\[[^\[\]]*\])")
-_ODD = re.compile(r"[<>{}=;|\\]")
+_ODD = re.compile(r"[<>{}=;|*\\]")
 
 
 @dataclass
@@ -90,10 +90,10 @@ def reason_against(
     form: tuple[str, ...], written: str, *, longest: int = LONGEST, everyday: Collection[str] = frozenset()
 ) -> str:
     """Why a name is not searched for, or ""."""
-    if not form:
-        return "no word in it"
     letters = "".join(form)
-    if len(letters) < 2 or (len(form) == 1 and form[0][0].isdigit()):
+    if not any(c.isalnum() for c in letters):
+        return "no word in it"
+    if len(letters) < 2 or not any(c.isalpha() for c in letters) or (len(form) == 1 and form[0][0].isdigit()):
         return "a single character or a number"
     if len(form) > longest:
         return f"more than {longest} words"
@@ -136,7 +136,7 @@ def build(
 
     Raises:
         ValueError: a label that is none of :data:`clinspan.schema.LABELS`.
-        TermsFileError: what the readers raise.
+        TermsFileError: what the readers raise, and where there is no term at all; no file is written then.
     """
     if label and label not in schema.LABELS:
         raise ValueError(f"label is not one of {', '.join(schema.LABELS)}: {label}")
@@ -147,6 +147,8 @@ def build(
             dropped(term, reason)
         if progress is not None and builder.report.read % _REPORTED == 0:
             progress(builder.report.read)
+    if not builder.report.read:
+        raise TermsFileError("no name in the sources")
     builder.write(output, linking=linking)
     return builder.report
 
@@ -193,11 +195,12 @@ class _Builder:
             reason = reason_against(form, written, longest=self._longest, everyday=self._everyday)
             if reason:
                 reasons = [reason]
-            elif not self._new(form, number):
+                continue
+            exact = len(form) == 1 and len(written) <= _SHORT and written.isupper()
+            if not self._new(form, number, exact):
                 reasons = ["the same as another name of its concept"]
             else:
                 kept = True
-                exact = len(form) == 1 and len(written) <= _SHORT and written.isupper()
                 self._finding.add(self._coded(form), number)
                 self._records.append(f"{number}\t{_EXACT if exact else _ANY}\t{written}")
                 report.names += 1
@@ -227,11 +230,12 @@ class _Builder:
         known = self._symbols
         return [known.setdefault(symbol, len(known)) for symbol in form]
 
-    def _new(self, form: tuple[str, ...], number: int) -> bool:
-        key = hash((form, number))
-        if key in self._seen:
+    def _new(self, form: tuple[str, ...], number: int, exact: bool) -> bool:
+        """Whether the concept has no name yet that finds all that this one would."""
+        anyhow, exactly = hash((form, number, _ANY)), hash((form, number, _EXACT))
+        if anyhow in self._seen or (exact and exactly in self._seen):
             return False
-        self._seen.add(key)
+        self._seen.add(exactly if exact else anyhow)
         return True
 
     def _link(self, form: tuple[str, ...], number: int, kind: str) -> None:
