@@ -2,6 +2,7 @@
 
     python scripts/benchmark_terms.py notes.csv --names 100000
     python scripts/benchmark_terms.py notes.csv --names 1000000 --only clinspan,marisa
+    python scripts/benchmark_terms.py notes.csv --only clinspan,quickumls --limit 20 --repeats 1
     pip install pyahocorasick ahocorasick-rs marisa-trie      # those that are not there are left out
 
 The names are those of $CLINSPAN_DATA/terms, repeated with a modifier before them until there are enough. Each method
@@ -13,7 +14,8 @@ a ratio to tokenizing them with a blank English pipeline, which takes turns with
 - PhraseMatcher: spaCy's, on lower-case tokens.
 - pyahocorasick, ahocorasick-rs: lower-case names in lower-case text, matches on word boundaries.
 - marisa-trie: lower-case names in a static trie; from each token on, the longest run of tokens that is one.
-- quickumls: as QuickUMLS looks up: every run of up to five tokens, by its character trigrams, in a hash of names.
+- quickumls: as QuickUMLS looks up, with SimString: every run of up to five tokens, names with a Jaccard likeness of
+  character trigrams of .7, candidates by CPMerge; in Python, and so slow that few notes will do (``--limit``).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import argparse
 import csv
 import json
 import lzma
+import math
 import os
 import resource
 import statistics
@@ -29,7 +32,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -204,30 +207,35 @@ def quickumls_method() -> tuple[Any, ...]:
         return {text[i : i + 3] for i in range(len(text) - 2)}
 
     def make(pairs: Sequence[tuple[str, str]], folder: Path) -> None:
-        by_gram: defaultdict[str, list[int]] = defaultdict(list)
-        sizes = []
+        postings: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
         for i, name in enumerate(dict.fromkeys(name.lower() for _, name in pairs)):
             found = grams(name)
-            sizes.append(len(found))
-            for gram in sorted(found, key=lambda g: (len(by_gram.get(g, ())), g))[:3]:  # its rarest so far
-                by_gram[gram].append(i)
-        held["index"] = (dict(by_gram), sizes)
+            for gram in found:
+                postings[len(found), gram].append(i)
+        held["index"] = dict(postings)
 
-    def matcher(index: Any) -> Callable[[list[list[str]]], int]:
-        by_gram, sizes = index
+    def similar(postings: dict[tuple[int, str], list[int]], text: str, least: float = 0.7) -> bool:
+        """Whether a name has a Jaccard likeness of ``least``; candidates as CPMerge finds them."""
+        wanted = grams(text)
+        for size in range(math.ceil(least * len(wanted)), int(len(wanted) / least) + 1):
+            needed = math.ceil(least * (len(wanted) + size) / (1 + least))
+            runs = sorted((postings.get((size, gram), []) for gram in wanted), key=len)
+            shared: Counter[int] = Counter()
+            for run in runs[: len(wanted) - needed + 1]:  # a name found has one of these
+                shared.update(run)
+            rest = [set(run) for run in runs[len(wanted) - needed + 1 :]] if shared else []
+            if any(count + sum(i in run for run in rest) >= needed for i, count in shared.items()):
+                return True
+        return False
 
+    def matcher(index: dict[tuple[int, str], list[int]]) -> Callable[[list[list[str]]], int]:
         def match(texts: list[list[str]]) -> int:
-            found = 0
-            for words in texts:
-                for start in range(len(words)):
-                    for end in range(start + 1, min(start + 6, len(words) + 1)):
-                        wanted = grams(" ".join(words[start:end]))
-                        shared: defaultdict[int, int] = defaultdict(int)
-                        for gram in wanted:
-                            for i in by_gram.get(gram, ()):
-                                shared[i] += 1
-                        found += any(n == 3 and abs(sizes[i] - len(wanted)) < 3 for i, n in shared.items())
-            return found
+            return sum(
+                similar(index, " ".join(words[start:end]))
+                for words in texts
+                for start in range(len(words))
+                for end in range(start + 1, min(start + 6, len(words) + 1))
+            )
 
         return match
 

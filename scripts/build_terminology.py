@@ -108,7 +108,7 @@ class Vocabulary:
         self.by_name: dict[tuple[str, str], Concept] = {}
         for name, _, preferred in self.names:
             label, _, own_id, _ = name.concept
-            if preferred or name.mode != ANY:
+            if preferred or name.mode != ANY or label == "DRUG":  # a brand is its ingredient
                 continue
             for vocabulary in CODED_BY.get(label, ()):
                 found = codes.get((vocabulary, symbols(name.written)))

@@ -65,7 +65,8 @@ def test_our_pipeline(nlp: Language) -> None:
     assert attributes["fever"]["negated"] is True and attributes["asthma"]["experiencer"] == "family"
     assert found.axes == clinspan.corpora.AXES and found.name.startswith("en_clinspan")
     codes = {d.text[a.start : a.end]: a.concepts for d in found.documents for a in d.annotations}
-    assert all(len(code) == 1 and ":" in code[0] and code[0].count(":") == 1 for code in codes.values())
+    assert all(ranked and all(code.count(":") == 1 for code in ranked) for ranked in codes.values())
+    assert len(codes["fever"]) > 1  # all candidates, best first
 
 
 def test_judge_gives_back_the_spans_given(nlp: Language) -> None:
@@ -143,7 +144,7 @@ def test_predictions_of_a_run(tmp_path: Path, nlp: Language) -> None:
     found = read_predictions(tmp_path / "out")
     direct = predict(nlp, DOCUMENTS)
     assert [[(a.fragments, a.label, a.attributes, a.concepts) for a in d.annotations] for d in found.documents] == [
-        [(a.fragments, a.label, a.attributes, a.concepts) for a in d.annotations] for d in direct.documents
+        [(a.fragments, a.label, a.attributes, a.concepts[:1]) for a in d.annotations] for d in direct.documents
     ]
 
 

@@ -238,6 +238,14 @@ def choose_vocabularies(nlp: Language, names: Iterable[str]) -> None:
         raise ValueError(f"no vocabulary {', '.join(unknown)}: these are {', '.join(sorted(known))}")
 
 
+def link_to(nlp: Language, names: Iterable[str]) -> None:
+    """Give codes of those of these vocabularies that the pipeline knows; where it knows none, as before."""
+    if any(nlp.get_pipe_meta(name).factory == "clinspan_linker" for name in nlp.pipe_names):
+        known = component(nlp, "linker").known_vocabularies().intersection(names)
+        if known:
+            choose_vocabularies(nlp, sorted(known))
+
+
 def add_rules_file(nlp: Language, path: str | os.PathLike[str]) -> None:
     """Add the user's own context rules from a TSV file with the columns of ``resources/en/context.tsv``.
 
@@ -327,6 +335,7 @@ __all__ = [
     "component",
     "describe",
     "find_model",
+    "link_to",
     "load",
     "pipeline_name",
     "process",

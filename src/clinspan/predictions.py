@@ -262,6 +262,9 @@ def _axis_values(span: Span, axes: Mapping[str, str]) -> dict[str, str | bool]:
 
 
 def _codes(span: Span) -> tuple[str, ...]:
+    """The codes of a span, best first."""
+    if span.has_extension("candidates") and span._.candidates:
+        return tuple(code for c in span._.candidates for code in _code(c.vocabulary, c.concept_id))
     if span.has_extension("concept_id") and span._.concept_id:
         return _code(span._.vocabulary, span._.concept_id)
     return (span.kb_id_,) if span.kb_id_ else ()

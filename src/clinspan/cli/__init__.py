@@ -524,6 +524,7 @@ def _predictions(
     from rich.progress import Progress
     from rich.text import Text
 
+    from clinspan.pipeline import link_to
     from clinspan.predictions import Finder, is_predictions, judge, predict, read_predictions
 
     if is_predictions(name):
@@ -531,6 +532,7 @@ def _predictions(
             _fail(f"{name}: predictions; --exclude, --terms, --rules, --spans and --attribute are for pipelines")
         return read_predictions(name, format_name=format_name, labels=labels)
     nlp = _load(name, *additions)
+    link_to(nlp, {code.partition(":")[0] for d in gold.documents for a in d.annotations for code in a.concepts})
     finder = Finder(layer=gold.layer, spans=spans, labels=labels, attributes=attributes or None)
     bar = Progress(console=Console(stderr=True), disable=quiet, transient=True)
     with bar:
