@@ -1,12 +1,12 @@
-"""How often the code of an entity is right, given the entity: the bundled linker on gold spans with MeSH ids.
+"""How often the code of an entity is right, given the entity: the bundled linker on gold spans with MeSH and OMIM ids.
 
     python scripts/benchmark_linking.py                     # the development parts below $CLINSPAN_DATA
     python scripts/benchmark_linking.py --without-training  # without the names that the training parts give
     python scripts/benchmark_linking.py --calibration       # how often the first candidate is right, by its score
 
 All mentions count. A mention whose gold is several ids (a composite, or undecided) is right if the candidate is one of
-them; one whose gold is -1 (no concept in MeSH) is right only if there is no candidate. ``in the index``: the mentions
-one of whose ids the index of concepts has. Intervals: percentiles of 1,000 bootstrap draws of documents.
+them; one whose gold is -1 (no concept) is right only if there is no candidate. ``in the index``: the mentions one of
+whose ids the index of concepts has. Intervals: percentiles of 1,000 bootstrap draws of documents.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def mentions(corpus: str, label: str) -> Iterator[tuple[str, list[tuple[int, int
     for document in read_corpus(spec, split="dev"):
         mapped = {a.id: a.label for a in map_document(document, spec).annotations}
         found = [
-            (a.start, a.end, label, tuple(i.removeprefix("MESH:") for i in a.concepts))
+            (a.start, a.end, label, tuple(i.removeprefix("MESH:").removeprefix("OMIM:") for i in a.concepts))
             for a in document.annotations
             if mapped.get(a.id) == label
         ]
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     nlp = clinspan.load()
     linker = component(nlp, "linker")
-    linker.vocabularies = ["mesh"]
+    linker.vocabularies = ["mesh", "omim"]
     if options.without_training:
         linker.indexes[0].worth["annotated"] = 0
     print("| corpus | label | mentions | accuracy@1 | accuracy@5 | in the index | accuracy@1 of these |")
@@ -75,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 wanted = set(gold)
                 first = bool(found and found[0] in wanted) or (not found and wanted == {"-1"})
                 within = bool(wanted & set(found[:5])) or (not found and wanted == {"-1"})
-                known = any(linker.indexes[0].number("MESH", code) is not None for code in wanted)
+                known = any(
+                    linker.indexes[0].number(name, code) is not None for code in wanted for name in linker.vocabularies
+                )
                 row += (1, first, within, known, first and known)
                 if found:
                     by_score[round(span._.candidates[0].score - 0.025, 1 if found else 2), first] += 1

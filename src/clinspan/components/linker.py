@@ -52,7 +52,7 @@ _TIED = 0.03
 _FORGET = 100_000  # remembered answers
 #: Which vocabulary's code goes first where several fit, by label.
 ORDER: dict[str, tuple[str, ...]] = {
-    "CONDITION": ("ICD10CM", "DOID", "HP", "MESH", "MONDO", OWN),
+    "CONDITION": ("ICD10CM", "DOID", "HP", "MESH", "MONDO", OWN, "OMIM"),
     "DRUG": ("UNII", "MESH", OWN),
     "ANATOMY": ("UBERON", "MESH", OWN),
     "PROCEDURE": (OWN, "MESH"),
@@ -356,7 +356,13 @@ class Linker:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        settings = (self.keep, self.least, self.external, self.external_vocabulary, self._nlp)
+        settings = (
+            self.keep,
+            self.least,
+            self.external,
+            self.external_vocabulary,
+            self._nlp if self.external else None,
+        )
         return _restored, (self.to_bytes(), *settings)
 
 
@@ -472,5 +478,5 @@ def make_linker(
         least=least,
         external=external,
         external_vocabulary=external_vocabulary,
-        nlp=nlp if external else None,
+        nlp=nlp,
     )

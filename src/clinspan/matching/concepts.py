@@ -38,7 +38,7 @@ KINDS: dict[str, float] = {
 _KIND_BITS = 3
 _STOP = frozenset("of the and in to with due an for by on from or at".split())
 _LEAST_WORD_SIMILARITY = 0.6
-_REMEMBERED = 50_000  # concepts, and words with those like them
+_REMEMBERED = 10_000  # concepts, and words with those like them
 _NEAR = 0.95  # a near match is worth less than an exact one
 _BLOCKS = (
     "words.hashes", "words.numbers", "words.gram_hashes", "words.gram_first", "words.by_gram",
