@@ -229,13 +229,7 @@ def choose_vocabularies(nlp: Language, names: Iterable[str]) -> None:
     Raises:
         ValueError: one that neither the pipeline's concepts nor those of an index of the user's have.
     """
-    linker = component(nlp, "linker")
-    before, known = linker.vocabularies, linker.known_vocabularies()
-    linker.vocabularies = [name for name in names if name.strip()]
-    unknown = [name for name in linker.vocabularies if name not in known]
-    if unknown:
-        linker.vocabularies = before
-        raise ValueError(f"no vocabulary {', '.join(unknown)}: these are {', '.join(sorted(known))}")
+    component(nlp, "linker").choose(names)
 
 
 def link_to(nlp: Language, names: Iterable[str]) -> None:

@@ -191,9 +191,16 @@ def lookup(
 
         clinspan terms lookup "renal failure" --index umls.index -n 3
     """
+    from clinspan.schema import LABELS
+
+    if label and label.upper() not in LABELS:
+        _fail(f"--label is not one of {', '.join(LABELS)}")
     linker = _linker(index, pipeline)
     linker.keep = number
-    linker.vocabularies = vocabularies.split(",") if vocabularies else ()  # type: ignore[assignment]
+    try:
+        linker.choose(vocabularies.split(",") if vocabularies else ())
+    except ValueError as error:
+        _fail(str(error))
     found = linker.candidates(text, label.upper())
     rows = [candidate._asdict() for candidate in found]
     if as_json:

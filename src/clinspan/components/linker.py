@@ -123,6 +123,19 @@ class Linker:
         self._asked = tuple(names)
         self._changed()
 
+    def choose(self, names: Iterable[str]) -> None:
+        """Set :attr:`vocabularies`, and refuse what no index has.
+
+        Raises:
+            ValueError: for an unknown vocabulary; those chosen before stay.
+        """
+        before, known = self._asked, self.known_vocabularies()
+        self.vocabularies = tuple(name for name in names if name.strip())
+        unknown = [name for name in self.vocabularies if name not in known]
+        if unknown:
+            self.vocabularies = before
+            raise ValueError(f"no vocabulary {', '.join(unknown)}: these are {', '.join(sorted(known))}")
+
     def _changed(self) -> None:
         self._resolved = None
         self._remembered.clear()
