@@ -7,8 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clinspan.components.terms import Terms
 from clinspan.matching import IndexFileError, Matcher, TermIndex, readings, split_words
 from clinspan.matching.normal import symbols
+from clinspan.pipeline import blank
+
+NLP = blank()
 
 
 @pytest.mark.parametrize(
@@ -187,3 +191,30 @@ def test_flipped_bit_is_found_when_verified(tmp_path: Path) -> None:
     path.write_bytes(bytes(data))
     with pytest.raises(IndexFileError, match="digest"):
         TermIndex.open(path, verify=True)
+
+
+CASED = st.sampled_from(["MS", "ms", "Ms", "GERD", "gerd", "flu", "Flu", "s\u00e9zary", "SEZARY", "II", "2"])
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.booleans(), st.lists(CASED, min_size=1, max_size=3).map(" ".join)), min_size=1, max_size=6),
+    st.lists(CASED, max_size=12),
+)
+def test_written_case_agrees_with_the_reference(names: list[tuple[bool, str]], words: list[str]) -> None:
+    """A name given with = is found in exactly that case alone; of those that may be found the leftmost, longest."""
+    terms = Terms()
+    terms.add_terms([{"term": "=" * exact + name, "label": "CONDITION"} for exact, name in names])
+    doc = terms(NLP.make_doc(" ".join(words)))
+    found = [(span.start, span.end) for span in doc.spans.get("user_terms", [])]
+    expected, start = [], 0
+    while start < len(words):
+        ends = [
+            end
+            for end in range(start + 1, len(words) + 1)
+            for exact, name in names
+            if (words[start:end] == name.split() if exact else symbols(" ".join(words[start:end])) == symbols(name))
+        ]
+        expected += [(start, max(ends))] if ends else []
+        start = max(ends, default=start + 1)
+    assert found == expected
