@@ -38,6 +38,7 @@ _USER_FILE = "user_terms.jsonl"
 ANY, EXACT, SLASHED, AMBIGUOUS, PART, MODIFIER = "", "=", "/", "?", "+", "~"
 MODES = (EXACT, SLASHED, AMBIGUOUS, PART)
 _NEAR = 8
+_REMEMBERED = 10_000
 _SIDE = 3
 #: What the word before stands for when one of these follows it: a place, a person or a thing ("cath lab").
 _BLOCKING = frozenset(
@@ -129,6 +130,7 @@ class Terms:
         self._user_rows: list[dict[str, str]] = []
         self._indexes: dict[Path, _Dictionary] = {}
         self._ambiguous: dict[str, list[_Reading]] = {}
+        self._decided: dict[str, list[_Reading]] = {}  # by written form
         for row in resource_rows("en/ambiguous.tsv"):
             reading = _Reading(
                 row["concept_id"],
@@ -289,12 +291,15 @@ class Terms:
 
         ``_NONE`` where they say that the form, of several words, is no name at all.
         """
-        written = "".join(w for w in words[start:end] if not w.isspace())
-        # a form given in lower case stands for any case
-        tries = (written, written.removesuffix("s"), written.lower(), written.lower().removesuffix("s"))
-        rules = next((rules for form in tries if (rules := self._ambiguous.get(form))), None)
+        written = words[start] if end - start == 1 else "".join(w for w in words[start:end] if not w.isspace())
+        rules = self._decided.get(written)
         if rules is None:
-            return None
+            if len(self._decided) > _REMEMBERED:
+                self._decided = {}
+            # a form given in lower case stands for any case
+            tries = (written, written.removesuffix("s"), written.lower(), written.lower().removesuffix("s"))
+            rules = next((rules for form in tries if (rules := self._ambiguous.get(form))), [])
+            self._decided[written] = rules
         for reading in rules:
             if (
                 _any_near(words[max(0, start - _SIDE) : start], reading.before)
