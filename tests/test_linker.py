@@ -18,7 +18,7 @@ from clinspan.attributes import Candidate
 from clinspan.components.linker import Linker, _settle
 from clinspan.components.terms import ANY, Name, pack_names
 from clinspan.matching import Concept, IndexFileError, TermIndex
-from clinspan.pipeline import add_terms_file, choose_vocabularies
+from clinspan.pipeline import add_terms_file, blank, choose_vocabularies
 from clinspan.terminologies import Term
 from clinspan.terminologies.builder import build
 
@@ -426,13 +426,13 @@ A, B, C = candidate("A", 1.0), candidate("B", 0.98), candidate("C", 0.9)
 def test_ties_are_broken_by_other_entities(others: list[tuple], expected: str) -> None:
     linked: list[tuple[dict[str, Any], tuple[Candidate, ...]]] = [({}, found) for found in others]
     linked.append(({}, (A, B, C)))
-    _settle(linked)
+    _settle(linked, [])
     assert linked[-1][1][0].concept_id == expected and sorted(linked[-1][1]) == sorted((A, B, C))
 
 
 def test_a_concept_that_is_known_is_not_moved() -> None:
     linked = [({"concept_id": "A"}, (A, B)), ({}, (B,))]
-    _settle(linked)
+    _settle(linked, [])
     assert linked[0][1] == (A, B)
 
 
@@ -628,3 +628,18 @@ def test_an_external_linker_alone(with_scispacy: Language) -> None:
 def test_a_pipeline_with_an_external_linker_is_pickled(with_scispacy: Language) -> None:
     again = pickle.loads(pickle.dumps(with_scispacy.get_pipe("linker")))
     assert again.external == "scispacy_linker" and again._nlp.get_pipe("scispacy_linker").kb.cui_to_entity
+
+
+@pytest.mark.parametrize("keep", [1, 5])
+def test_an_entity_with_a_code_settles_others(tmp_path: Path, keep: int) -> None:
+    names = [("F1", "zobitis", "synonym"), ("F2", "zobitis", "synonym"), ("F2", "plorbitis", "preferred")]
+    terms = [Term("V", code, name, kind, "CONDITION") for code, name, kind in names]
+    build(terms, tmp_path / "v.index")
+    nlp = blank()
+    nlp.get_pipe("linker").add_index(tmp_path / "v.index")
+    nlp.get_pipe("linker").keep = keep
+    rows = [{"term": "zobitis", "label": "CONDITION"}]
+    rows += [{"term": "plorbitis", "label": "CONDITION", "code": "F2", "vocabulary": "V"}]
+    nlp.get_pipe("terms").add_terms(rows)
+    assert [e._.concept_id for e in nlp("Now zobitis.").spans["entities"]] == ["F1"]
+    assert [e._.concept_id for e in nlp("Known plorbitis. Now zobitis.").spans["entities"]] == ["F2", "F2"]

@@ -433,7 +433,7 @@ def test_quotes_in_a_tab_separated_table_are_part_of_the_name(tmp_path: Path) ->
 def test_missing_columns_are_told_with_those_there_are(tmp_path: Path) -> None:
     path = written(tmp_path, "t.csv", "word,code\nx,1\n")
     for options in ({}, {"name_column": "term"}):
-        with pytest.raises(TermsFileError, match=r"t\.csv:1: .*term.* only word, code"):
+        with pytest.raises(TermsFileError, match=r"t\.csv:1: .*term.* the columns are word, code"):
             list(columns.read(path, **options))
 
 

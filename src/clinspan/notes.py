@@ -690,3 +690,10 @@ def _frame_notes(frame: Any) -> Iterator[Note]:
             yield ids.apply(_build_note(values, layout, extra, row_id))
         except TypeError as error:
             raise TypeError(f"note {row_id}: {error}") from None
+
+
+def column_names(names: Sequence[str]) -> str:
+    """What columns a table has, for messages; what does not look like names may be a note's text."""
+    if names and all(re.fullmatch(r"\w[\w .-]{0,30}", name) for name in names):
+        return f"the columns are {', '.join(names)}"
+    return f"its first line does not look like names of columns ({len(names)} fields)"

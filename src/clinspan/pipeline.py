@@ -20,7 +20,7 @@ from clinspan import attributes, schema
 from clinspan.components.entities import set_entities
 from clinspan.components.tokenizer import cut_at, make_doc, words_and_spaces
 from clinspan.matching.container import is_index
-from clinspan.notes import decode, sanitize
+from clinspan.notes import column_names, decode, sanitize
 from clinspan.rules import COLUMNS
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def add_terms_file(nlp: Language, path: str | os.PathLike[str]) -> int:
             one, or damaged.
     """
     if Path(path).is_file() and is_index(path):
-        added = component(nlp, "terms").add_index(path)
+        added = component(nlp, "terms").add_index(path, verify=True)
         if any(nlp.get_pipe_meta(name).factory == "clinspan_linker" for name in nlp.pipe_names):
             component(nlp, "linker").add_index(path, needed=False)
         return added  # type: ignore[no-any-return]
@@ -280,7 +280,7 @@ def _table(path: str | os.PathLike[str], required: Sequence[str]) -> list[dict[s
         names = [name.strip().lower() for name in reader.fieldnames or ()]
         missing = [name for name in required if name not in names]
         if missing:
-            raise ValueError(f"{file}: no column {', '.join(missing)}; the columns are {', '.join(names) or 'none'}")
+            raise ValueError(f"{file}: no column {', '.join(missing)}; {column_names(names)}")
         reader.fieldnames = names
         rows = [{k: v or "" for k, v in row.items() if k} for row in reader]
     except csv.Error:

@@ -84,12 +84,19 @@ def build(
         "use_source_codes": source_codes or None,
     }
     given = {name: value for name, value in options.items() if value is not None}
+    written = [path.resolve() for path in (output, dropped) if path]
+    if any(source.resolve() in written for source in (*sources, *(exclude or []))):
+        _fail("--output or --dropped is one of the files to be read")
     try:
         excluded = [line.strip() for path in exclude or [] for line in _lines(path)]
-        output.parent.mkdir(parents=True, exist_ok=True)
+        formats = _formats(sources, format, given)
+        if label:
+            given["keep_unlabelled"] = True
+        for path in filter(None, (output, dropped)):
+            path.parent.mkdir(parents=True, exist_ok=True)
         with counting("names", quiet=quiet) as progress, _Dropped(dropped) as told:
             report = builder.build(
-                _terms(sources, format, given),
+                _terms(sources, formats, given),
                 output,
                 label=label.upper(),
                 excluded=[name for name in excluded if name],
@@ -107,22 +114,43 @@ def build(
         _print(report, output)
 
 
-def _terms(sources: list[Path], format: str | None, options: dict[str, Any]) -> Iterator[Term]:
+#: What the options of the readers are called here.
+_FLAGS = {"sources": "--source", "use_source_codes": "--source-codes"}
+_TABLES = (".csv", ".tsv", ".txt", ".psv")
+
+
+def _formats(sources: list[Path], format: str | None, options: dict[str, Any]) -> list[str]:
+    """The formats of the sources; refuses an option that none of them has."""
+    from clinspan import terminologies
+
+    named = any(name.endswith("_column") for name in options)
+    formats = [
+        format or ("columns" if named and source.suffix.lower() in _TABLES else terminologies.detect(source))
+        for source in sources
+    ]
+    known = frozenset().union(*(terminologies.options_of(name) for name in formats))
+    for option in options:
+        if option not in known:
+            flag = _FLAGS.get(option, "--" + option.replace("_", "-"))
+            raise ValueError(f"{flag} is not for {', '.join(dict.fromkeys(formats))}")
+    return formats
+
+
+def _terms(sources: list[Path], formats: list[str], options: dict[str, Any]) -> Iterator[Term]:
     """The terms of the sources, with the options that the format of each one has."""
     from clinspan import terminologies
 
-    for source in sources:
-        before = True
-        name = format or terminologies.detect(source)
-        known = terminologies.options_of(name)
-        refused = [option for option in options if option not in known]
-        if refused and len(sources) == 1:
-            raise ValueError(f"{source}: the format {name} has no {', '.join(sorted(refused))}")
-        for term in terminologies.read(source, name, **{k: v for k, v in options.items() if k in known}):
-            before = False
+    for source, format in zip(sources, formats):
+        known = terminologies.options_of(format)
+        empty = True
+        for term in terminologies.read(source, format, **{k: v for k, v in options.items() if k in known}):
+            empty = False
             yield term
-        if before:
-            raise terminologies.TermsFileError(f"{source}: no name in it")
+        if empty:
+            raise terminologies.TermsFileError(
+                f"{source}: no name in it, read as {format}; not read is what is obsolete, suppressed, of another "
+                "language or --source, or of a class that means none of our labels"
+            )
 
 
 def _lines(path: Path) -> list[str]:
@@ -137,16 +165,21 @@ class _Dropped:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._aside = path.with_name(f"{path.name}.part") if path else None
 
     def __enter__(self) -> _Dropped:
-        self._file = self._path.open("w", encoding="utf-8", newline="") if self._path else None
+        self._file = self._aside.open("w", encoding="utf-8", newline="") if self._aside else None
         if self._file:
             self._file.write("vocabulary\tconcept_id\tname\tkind\treason\n")
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._file:
+    def __exit__(self, error: object, *_: object) -> None:
+        if self._file and self._aside and self._path:
             self._file.close()
+            if error is None:
+                self._aside.replace(self._path)
+            else:
+                self._aside.unlink(missing_ok=True)
 
     def write(self, term: Term, reason: str) -> None:
         if self._file:
@@ -165,6 +198,8 @@ def _print(report: Report, output: Path) -> None:
         typer.echo(f"{count:12,}  {label}", err=True)
     for reason, count in report.dropped.most_common(_SHOWN):
         typer.echo(f"{count:12,}  left out: {reason}", err=True)
+    if not report.names:
+        typer.echo("nothing will be found in notes: say what the concepts are with --label", err=True)
 
 
 @app.command()
@@ -174,7 +209,7 @@ def lookup(
         list[Path] | None, typer.Option(help="An index of yours, instead of the pipeline's. May be repeated.")
     ] = None,
     pipeline: Annotated[str, typer.Option(help="The pipeline whose concepts are looked up.")] = "en_clinspan",
-    label: Annotated[str, typer.Option(help="Concepts of this label first; such as CONDITION.")] = "",
+    label: Annotated[str, typer.Option(help="Concepts of this label or one close to it alone: CONDITION, …")] = "",
     vocabularies: Annotated[str | None, typer.Option(help="Of these alone, best first: icd10cm,mesh.")] = None,
     number: Annotated[int, typer.Option("-n", min=1, help="How many, at most.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,

@@ -103,6 +103,7 @@ class Linker:
         self._nlp = nlp
         self._bundled: Path | None = None
         self._remembered: dict[Any, tuple[Candidate, ...]] = {}
+        self._named: set[str] = set()  # vocabularies of indexes that are searched for alone
         self._asked: tuple[str, ...] = tuple(vocabularies)
         self._resolved: tuple[str, ...] | None = None
 
@@ -113,9 +114,13 @@ class Linker:
     def vocabularies(self) -> tuple[str, ...]:
         """The only vocabularies whose codes are given, best first; empty: all."""
         if self._resolved is None:
-            known = {_plain(name): name for name in sorted(self.known_vocabularies())}
-            names = (known.get(_plain(name), name.strip()) for name in self._asked)
-            self._resolved = tuple(dict.fromkeys(names))
+            known = sorted(self.known_vocabularies())
+            exactly = {name.casefold(): name for name in known}
+            alike = {_plain(name): name for name in known}
+            names = (name.strip() for name in self._asked)
+            self._resolved = tuple(
+                dict.fromkeys(exactly.get(name.casefold()) or alike.get(_plain(name)) or name for name in names)
+            )
         return self._resolved
 
     @vocabularies.setter
@@ -156,18 +161,21 @@ class Linker:
         Raises:
             IndexFileError: not an index, or one without concepts to look up.
         """
+        file = open_file(path)
         try:
-            index = ConceptIndex(open_file(path))
+            index = ConceptIndex(file)
         except IndexFileError:
             if needed:
                 raise
+            self._named |= set(file.meta.get("vocabularies", ()))
+            self._changed()
             return
         self.indexes = [*(other for other in self.indexes if other.path != index.path), index]
         self._changed()
 
     def known_vocabularies(self) -> set[str]:
         """The vocabularies of the indexes, and that of an external linker."""
-        known = {self.external_vocabulary} if self.external else set()
+        known = self._named | ({self.external_vocabulary} if self.external else set())
         return known.union(*(index.vocabularies() for index in self.indexes))
 
     # --- linking ---
@@ -185,9 +193,10 @@ class Linker:
             long_forms[text[start:end]] = tuple(words_of(text[long_start:long_end]))
         if len(self._remembered) > _FORGET:
             self._remembered.clear()
-        linked = []
+        linked: list[tuple[dict[str, Any], tuple[Candidate, ...]]] = []
         # where nobody asks for more than a code, what has one is left alone
         only_without = self.keep == 1 and not vocabularies and not self.external
+        coded = []
         for span in entities:
             label = span.label_
             key = (KEY, span.start_char, span.end_char, label)
@@ -195,26 +204,35 @@ class Linker:
             if stored is None:
                 stored = data[key] = {}
             elif only_without and stored.get("concept_id") is not None:
+                coded.append((span, stored))
                 continue
-            first, end = span.start, span.end
-            given = (stored.get("vocabulary"), stored.get("concept_id"), stored.get("concept_name"))
-            written: Any = words[first] if end - first == 1 else tuple(words[first:end])
-            if long_forms and given[1] is None:
-                written = _expanded(words[first:end], long_forms)
-            asked = (written, label, given)
-            found = self._remembered.get(asked)
-            if found is None:
-                found = self._remembered[asked] = self._ranked(written, label, given if given[1] else None)
+            found = self._found(words, span, stored, long_forms)
             if self.external:
                 found = (*self._externally(span), *found)
             linked.append((stored, found))
-        _settle(linked)
+        if any(_is_unsettled(stored, found) for stored, found in linked):
+            _settle(linked, [self._found(words, span, stored, {}) for span, stored in coded])
         for stored, found in linked:
             if found:
                 stored["candidates"] = found[: self.keep]
             if stored.get("concept_id") is None or (vocabularies and "fixed" not in stored):
                 _code(stored, found, self.least, vocabularies)
         return doc
+
+    def _found(
+        self, words: Sequence[str], span: Span, stored: dict[str, Any], long_forms: dict[str, tuple[str, ...]]
+    ) -> tuple[Candidate, ...]:
+        """The candidates of an entity, all of them, remembered."""
+        first, end = span.start, span.end
+        given = (stored.get("vocabulary"), stored.get("concept_id"), stored.get("concept_name"))
+        written: Any = words[first] if end - first == 1 else tuple(words[first:end])
+        if long_forms and given[1] is None:
+            written = _expanded(words[first:end], long_forms)
+        asked = (written, span.label_, given)
+        found = self._remembered.get(asked)
+        if found is None:
+            found = self._remembered[asked] = self._ranked(written, span.label_, given if given[1] else None)
+        return found
 
     def candidates(
         self, written: str | Sequence[str], label: str = "", given: tuple[Any, Any, Any] | None = None
@@ -329,9 +347,9 @@ class Linker:
     # --- saving ---
 
     def to_disk(self, path: str | Path, **kwargs: Any) -> None:
-        """Write the indexes, and the vocabularies chosen, into the folder ``path``."""
+        """Write the indexes and the settings into the folder ``path``."""
         keep_files(Path(path), INDEX_FILE, self._bundled, [Path(other) for other in self._others()])
-        (Path(path) / _SETTINGS).write_text(json.dumps({"vocabularies": self._asked}), encoding="ascii")
+        (Path(path) / _SETTINGS).write_text(json.dumps(self._settings()), encoding="ascii")
 
     def from_disk(self, path: str | Path, **kwargs: Any) -> Linker:
         """Map the indexes of the folder ``path``."""
@@ -341,19 +359,27 @@ class Linker:
         for other in kept_files(Path(path)):
             self.add_index(other)
         if (Path(path) / _SETTINGS).exists():
-            self.vocabularies = json.loads((Path(path) / _SETTINGS).read_text("ascii"))["vocabularies"]
+            self._set(json.loads((Path(path) / _SETTINGS).read_text("ascii")))
         return self
+
+    def _settings(self) -> dict[str, Any]:
+        named = ("keep", "least", "external", "external_vocabulary")
+        return {"vocabularies": self._asked, **{name: getattr(self, name) for name in named}}
+
+    def _set(self, settings: dict[str, Any]) -> None:
+        for name, value in settings.items():
+            setattr(self, name, value)
 
     def _others(self) -> list[str]:
         """Where the user's indexes lie."""
         return [index.path for index in self.indexes if index.path != _path(self._bundled)]
 
     def to_bytes(self, **kwargs: Any) -> bytes:
-        """Where the index files lie (the files themselves are not copied), and the vocabularies."""
+        """Where the index files lie (the files themselves are not copied), and the settings."""
         state = {
             "index": _path(self._bundled),
             "others": self._others(),
-            "vocabularies": self._asked,
+            "settings": self._settings(),
         }
         return json.dumps(state).encode()
 
@@ -365,33 +391,35 @@ class Linker:
             self.open_index(state["index"])
         for path in state["others"]:
             self.add_index(path)
-        self.vocabularies = state["vocabularies"]
+        self._set(state["settings"])
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        settings = (
-            self.keep,
-            self.least,
-            self.external,
-            self.external_vocabulary,
-            self._nlp if self.external else None,
-        )
-        return _restored, (self.to_bytes(), *settings)
+        return _restored, (self.to_bytes(), self._nlp if self.external else None)
 
 
-def _restored(data: bytes, keep: int, least: float, external: str, vocabulary: str, nlp: Language | None) -> Linker:
-    linker = Linker(keep=keep, least=least, external=external, external_vocabulary=vocabulary, nlp=nlp)
-    return linker.from_bytes(data)
+def _restored(data: bytes, nlp: Language | None) -> Linker:
+    return Linker(nlp=nlp).from_bytes(data)
 
 
 def _path(path: Path | None) -> str | None:
     return str(path) if path else None
 
 
+_ALIASES = {
+    "hpo": "hp",
+    "icd10": "icd10cm",
+    "do": "doid",
+    "msh": "mesh",
+    "snomed": "snomedct",
+    "snomedctus": "snomedct",
+}
+
+
 def _plain(name: str) -> str:
     """A vocabulary's name, for comparing what people write: "icd-10-cm" is "ICD10CM", "hpo" is "HP"."""
     bare = name.strip().casefold().replace("-", "").replace("_", "")
-    return {"hpo": "hp", "icd10": "icd10cm", "do": "doid", "msh": "mesh", "snomed": "snomedct"}.get(bare, bare)
+    return _ALIASES.get(bare, bare)
 
 
 def _forms(words: Sequence[str]) -> list[tuple[str, ...]]:
@@ -428,15 +456,15 @@ def _expanded(words: Sequence[str], long_forms: dict[str, tuple[str, ...]]) -> t
     return tuple(out)
 
 
-def _settle(linked: list[tuple[dict[str, Any], tuple[Candidate, ...]]]) -> None:
+def _settle(
+    linked: list[tuple[dict[str, Any], tuple[Candidate, ...]]], others: Sequence[tuple[Candidate, ...]]
+) -> None:
     """Put the candidate that other entities of the note mean before those of its vocabulary that fit as well."""
-    tied = [i for i, (stored, found) in enumerate(linked) if stored.get("concept_id") is None and _is_tied(found)]
-    if not tied:
-        return
+    tied = [i for i, (stored, found) in enumerate(linked) if _is_unsettled(stored, found)]
     meant: Counter[tuple[str, str]] = Counter()
-    for i, (_, found) in enumerate(linked):
-        if found and i not in tied:
-            meant.update((c.vocabulary, c.concept_id) for c in found if c.score >= found[0].score - _TIED)
+    sure = [found for i, (_, found) in enumerate(linked) if i not in tied]
+    for found in (*sure, *others):
+        meant.update((c.vocabulary, c.concept_id) for c in found if c.score >= found[0].score - _TIED)
     for i in tied:
         stored, found = linked[i]
         best = found[0]
@@ -444,6 +472,10 @@ def _settle(linked: list[tuple[dict[str, Any], tuple[Candidate, ...]]]) -> None:
         first = max(rivals, key=lambda c: meant[c.vocabulary, c.concept_id])
         if meant[first.vocabulary, first.concept_id] > meant[best.vocabulary, best.concept_id]:
             linked[i] = (stored, (first, *(c for c in found if c is not first)))
+
+
+def _is_unsettled(stored: dict[str, Any], found: tuple[Candidate, ...]) -> bool:
+    return stored.get("concept_id") is None and _is_tied(found)
 
 
 def _is_tied(found: tuple[Candidate, ...]) -> bool:

@@ -149,13 +149,15 @@ class Terms:
         self._index_path = Path(path).resolve()
         self._bundled = _Dictionary(TermIndex.open(path), TERMS)
 
-    def add_index(self, path: str | Path) -> int:
+    def add_index(self, path: str | Path, *, verify: bool = False) -> int:
         """Search for the names of the user's index at ``path`` as well (mapped, not read). Returns how many.
+
+        ``verify`` reads all of the file once, and checks its digest.
 
         Raises:
             IndexFileError: not an index, damaged, or without names to find.
         """
-        index = TermIndex.open(path, verify=True)
+        index = TermIndex.open(path, verify=verify)
         if not {"names", "concepts"} <= index.payload.keys():
             raise IndexFileError(f"{path}: an index without concepts")
         self._indexes[Path(path).resolve()] = _Dictionary(index, Path(path).name)

@@ -211,7 +211,7 @@ class ConceptIndex:
     def __init__(self, file: Container) -> None:
         missing = [name for name in _BLOCKS if name not in file.arrays]
         if missing or not {"concepts", "words"} <= file.strings.keys():
-            raise IndexFileError(f"{file.path}: not an index of concepts to look up")
+            raise IndexFileError(f"{file.path}: not an index of concepts to look up (was it built with --no-linking?)")
         self.path = file.path
         self.meta = file.meta
         #: What a name of each kind is worth; 0: not looked at.

@@ -127,7 +127,7 @@ def open_file(path: str | os.PathLike[str], *, verify: bool = False) -> Containe
         try:
             meta = json.loads(file.read(min(length, size)))
             layout, wanted = dict(meta.pop("layout")), _HEADER.size + length + meta.pop("size")
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise IndexFileError(f"{name}: the index's header is damaged") from None
         if size != wanted:
             raise IndexFileError(f"{name}: the index is truncated or has something after it")

@@ -3,9 +3,10 @@
 A terminology is written to be complete, not to be searched for. A name is left out of what is searched for, with the
 reason counted, if it has no word; is a single character or a number; is longer than anyone writes; says "unspecified",
 "other" or the like; is one everyday word; does not mean its concept (broader, narrower, related); is of a concept
-without a label; or is on the user's list. A name of up to four characters in capitals is searched for in exactly that
-case. Otherwise a name is searched for as :mod:`clinspan.matching.normal` reads it, without what it has in brackets, and
-with its inversion undone ("anemia, aplastic"). Names left out still serve to link entities, but for those on the list.
+without a label; has a qualifier in brackets; or is on the user's list. A name of up to four characters in capitals is
+searched for in exactly that case. Otherwise a name is searched for as :mod:`clinspan.matching.normal` reads it, without
+a tag in brackets, and also with its inversion undone ("anemia, aplastic"). Names left out still serve to link entities,
+but for those on the list.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from clinspan import schema
 from clinspan.matching import Concept, TermIndex, container
 from clinspan.matching import concepts as concept_index
 from clinspan.matching.normal import symbols
+from clinspan.terminologies._labels import labels_of
 from clinspan.terminologies.model import BROAD, NARROW, RELATED, Term, TermsFileError
 
 #: Words of a name, at most.
@@ -40,7 +42,9 @@ _VAGUE = re.compile(
     re.IGNORECASE,
 )
 _TAIL = re.compile(r",? (?:unspecified|nos|not otherwise specified)$", re.IGNORECASE)
-_BRACKETS = re.compile(r"\s*(?:\([^()]*\)|\[[^\[\]]*\])")
+_NOT_INVERTED = ("and ", "or ", "with")
+_BREAK = re.compile(r"[\t\r\n]+")  # what separates the fields of a concept
+_TAG = re.compile(r"\s[(\[](?P<tag>[^()\[\]]*)[)\]]$")
 _ODD = re.compile(r"[<>{}=;|*\\]")
 
 
@@ -72,8 +76,15 @@ def everyday_words() -> frozenset[str]:
 
 
 def as_written(name: str) -> Iterator[str]:
-    """The forms in which a note may have a terminology's name: without brackets and tail, and not inverted."""
-    bare = _TAIL.sub("", _BRACKETS.sub("", name)).strip()
+    """The forms in which a note may have a terminology's name: without a tag in brackets and without a tail that says
+    nothing ("gout (disorder)", "gout, unspecified"); and with its inversion undone ("anemia, aplastic")."""
+    bare = _TAIL.sub("", name).strip()
+    tagged = _TAG.search(bare)
+    if tagged and tagged["tag"].lower() in _tags():
+        bare = bare[: tagged.start()].strip()
+    if not bare:
+        return
+    yield bare
     head, comma, tail = bare.partition(", ")
     if (
         comma
@@ -82,8 +93,12 @@ def as_written(name: str) -> Iterator[str]:
         and not tail.lower().startswith(("and ", "or ", "with"))
     ):
         yield f"{tail} {head}"
-    elif bare:
-        yield bare
+
+
+@cache
+def _tags() -> frozenset[str]:
+    """What stands in brackets behind a name and is no part of it."""
+    return frozenset(labels_of("snomed")) | {"disease", "diagnosis", "condition", "symptom", "sign", "drug", "event"}
 
 
 def reason_against(
@@ -99,7 +114,9 @@ def reason_against(
         return f"more than {longest} words"
     if _VAGUE.search(written):
         return "unspecified, other, unknown"
-    if "," in written or _ODD.search(written):
+    if "(" in written or "[" in written:
+        return "a qualifier in brackets"
+    if written.count(",") > 1 or _ODD.search(written):
         return "a list or a formula"
     if len(form) == 1 and len(letters) <= 3 and not written.isupper():
         return "three characters or fewer, not in capitals"
@@ -184,11 +201,10 @@ class _Builder:
         if term.kind in (BROAD, NARROW, RELATED):
             reasons = [_NOT_THE_SAME[term.kind]]
         kept = False
-        for written in as_written(name):
-            form = symbols(written)
-            if form in self._excluded or symbols(name) in self._excluded:
-                reasons = ["on the list of names to leave out"]
-                continue
+        forms = {written: symbols(written) for written in as_written(name)}
+        if not self._excluded.isdisjoint((symbols(name), *forms.values())):
+            reasons, forms = ["on the list of names to leave out"], {}
+        for written, form in forms.items():
             self._link(form, number, term.kind)
             if reasons:
                 continue
@@ -221,7 +237,8 @@ class _Builder:
             self.report.concepts += 1
         if not self._concepts[number] or (preferred and not self._titled[number]):
             label = term.label or self._label
-            self._concepts[number] = Concept(label, term.vocabulary, term.concept_id, name).packed()
+            fields = (label, term.vocabulary, term.concept_id, term.name.strip())
+            self._concepts[number] = Concept(*(_BREAK.sub(" ", field) for field in fields)).packed()
             self._titled[number] = preferred
         self._xrefs += [(number, xref) for xref in term.xrefs]
         return number

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from clinspan.notes import column_names
 from clinspan.schema import LABELS
 from clinspan.terminologies._codes import prefix
 from clinspan.terminologies._files import csv_rows, fail, head, headed, lines, tab_rows
@@ -74,7 +75,7 @@ def read(
     }
     places = {what: _place(path, names, what, column) for what, column in given.items()}
     if places["name"] is None:
-        raise fail(path, 1, f"no column {' or '.join(_DEFAULTS['name'])}, only {', '.join(names)}")
+        raise fail(path, 1, f"no column {' or '.join(_DEFAULTS['name'])}, {column_names(names)}")
     known = {**{each: each for each in LABELS}, **(labels or {})}
     for _, fields in rows:
         row = {what: "" if place is None else fields[place].strip() for what, place in places.items()}
@@ -116,7 +117,7 @@ def _unquoted(field: str) -> str:
 def _place(path: Path, names: list[str], what: str, column: str | None) -> int | None:
     if column is not None:
         if column not in names:
-            raise fail(path, 1, f"no column {column}, only {', '.join(names)}")
+            raise fail(path, 1, f"no column {column}, {column_names(names)}")
         return names.index(column)
     lowered = [name.lower() for name in names]
     return next((lowered.index(name) for name in _DEFAULTS[what] if name in lowered), None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from clinspan.notes import column_names
 from clinspan.terminologies._files import fail, headed, tab_rows
 from clinspan.terminologies.model import PREFERRED, SYNONYM, Term
 
@@ -32,7 +33,7 @@ def read(path: Path, *, types: Collection[str] = ("of", "cn", "bn")) -> Iterator
     places = {name.lower(): i for i, name in enumerate(names)}
     wanted = [next((places[name] for name in choice if name in places), -1) for choice in _COLUMNS]
     if -1 in wanted:
-        raise fail(path, 1, f"no column {_COLUMNS[wanted.index(-1)][0]}, only {', '.join(names)}")
+        raise fail(path, 1, f"no column {_COLUMNS[wanted.index(-1)][0]}, {column_names(names)}")
     display = next((places[name] for name in _DISPLAY if name in places), -1)
     seen: set[str] = set()
     for number, fields in rows:
