@@ -307,6 +307,7 @@ def describe(nlp: Language) -> dict[str, Any]:
         "context rules": counts.get("context", 0),
         "section titles": counts.get("sections", 0),
         "terms": counts.get("terms", 0),
+        "concepts to link to": counts.get("linker", 0),
         "path": str(nlp.path) if nlp.path else None,
     }
 
