@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from clinspan.cli.common import Pipeline, fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +21,6 @@ app = typer.Typer(
     help="Terminologies: build an index of yours, look a name up, say what an index holds.", no_args_is_help=True
 )
 _SHOWN = 12  # reasons printed
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"clinspan: {message}", err=True)
-    raise typer.Exit(2)
 
 
 @app.command()
@@ -86,7 +83,7 @@ def build(
     given = {name: value for name, value in options.items() if value is not None}
     written = [path.resolve() for path in (output, dropped) if path]
     if any(source.resolve() in written for source in (*sources, *(exclude or []))):
-        _fail("--output or --dropped is one of the files to be read")
+        fail("--output or --dropped is one of the files to be read")
     try:
         excluded = [line.strip() for path in exclude or [] for line in _lines(path)]
         formats = _formats(sources, format, given)
@@ -107,9 +104,9 @@ def build(
                 progress=progress,
             )
     except (TermsFileError, ValueError) as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"{error.filename or output}: {error.strerror or type(error).__name__}")
+        fail(f"{error.filename or output}: {error.strerror or type(error).__name__}")
     if not quiet:
         _print(report, output)
 
@@ -208,7 +205,7 @@ def lookup(
     index: Annotated[
         list[Path] | None, typer.Option(help="An index of yours, instead of the pipeline's. May be repeated.")
     ] = None,
-    pipeline: Annotated[str, typer.Option(help="The pipeline whose concepts are looked up.")] = "en_clinspan",
+    pipeline: Pipeline = "en_clinspan",
     label: Annotated[str, typer.Option(help="Concepts of this label or one close to it alone: CONDITION, …")] = "",
     vocabularies: Annotated[str | None, typer.Option(help="Of these alone, best first: icd10cm,mesh.")] = None,
     number: Annotated[int, typer.Option("-n", min=1, help="How many, at most.")] = 10,
@@ -229,13 +226,13 @@ def lookup(
     from clinspan.schema import LABELS
 
     if label and label.upper() not in LABELS:
-        _fail(f"--label is not one of {', '.join(LABELS)}")
+        fail(f"--label is not one of {', '.join(LABELS)}")
     linker = _linker(index, pipeline)
     linker.keep = number
     try:
         linker.choose(vocabularies.split(",") if vocabularies else ())
     except ValueError as error:
-        _fail(str(error))
+        fail(str(error))
     found = linker.candidates(text, label.upper())
     rows = [candidate._asdict() for candidate in found]
     if as_json:
@@ -260,9 +257,9 @@ def _linker(index: list[Path] | None, pipeline: str) -> Linker:
         for path in index or [find_model(pipeline) / "linker" / INDEX_FILE]:
             linker.add_index(path)
     except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except ValueError as error:
-        _fail(str(error))
+        fail(str(error))
     return linker
 
 
@@ -284,9 +281,9 @@ def info(
     try:
         held = open_file(file, verify=verify)
     except OSError as error:
-        _fail(f"{file}: {error.strerror}")
+        fail(f"{file}: {error.strerror}")
     except ValueError as error:
-        _fail(str(error))
+        fail(str(error))
     concepts = held.strings.get("concepts", ())
     typer.echo(f"{file}: {file.stat().st_size / 1e6:,.1f} MB{', digest right' if verify else ''}")
     if "names" in held.strings:
