@@ -21,7 +21,6 @@ from pathlib import Path
 import terminology_sources as sources
 from clinspan.components import resource_rows
 from clinspan.components.linker import INDEX_FILE as CONCEPTS_FILE
-from clinspan.components.linker import OWN
 from clinspan.components.terms import (
     AMBIGUOUS,
     ANY,
@@ -36,6 +35,7 @@ from clinspan.components.terms import (
 )
 from clinspan.matching import Concept, TermIndex, container
 from clinspan.matching import concepts as concept_index
+from clinspan.matching.lookup import OWN
 from clinspan.matching.normal import SUFFIX_MARK, readings, symbols
 
 #: Where the code of one of our own concepts is looked up by its name, in order.

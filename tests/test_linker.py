@@ -643,3 +643,11 @@ def test_an_entity_with_a_code_settles_others(tmp_path: Path, keep: int) -> None
     nlp.get_pipe("terms").add_terms(rows)
     assert [e._.concept_id for e in nlp("Now zobitis.").spans["entities"]] == ["F1"]
     assert [e._.concept_id for e in nlp("Known plorbitis. Now zobitis.").spans["entities"]] == ["F2", "F2"]
+
+
+def test_a_config_goes_before_what_was_saved(nlp: Language, tmp_path: Path) -> None:
+    nlp.to_disk(tmp_path / "pipe")
+    name = next(name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "clinspan_linker")
+    config = {f"components.{name}.keep": 2, f"components.{name}.vocabularies": ["MESH"]}
+    read = spacy.load(tmp_path / "pipe", config=config).get_pipe(name)
+    assert (read.keep, read.vocabularies, read.least) == (2, ("MESH",), nlp.get_pipe(name).least)

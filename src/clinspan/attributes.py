@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from spacy.tokens import Doc, Span
 
 from clinspan import schema
+from clinspan.matching.lookup import Candidate
 
 KEY = "clinspan"
 ENTITIES = "entities"
@@ -30,15 +31,6 @@ DEFAULTS: dict[str, Any] = {
     "source": None,
 }
 _AXES = (*schema.FLAGS, "experiencer")
-
-
-class Candidate(NamedTuple):
-    """A concept that an entity may mean; ``score`` is 1 for a sure one."""
-
-    concept_id: str
-    vocabulary: str
-    name: str
-    score: float
 
 
 def user_data(doc: Doc) -> dict[Any, Any]:

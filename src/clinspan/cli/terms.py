@@ -13,7 +13,7 @@ from clinspan.cli.common import Pipeline, fail
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from clinspan.components.linker import Linker
+    from clinspan.matching import ConceptLookup
     from clinspan.terminologies import Term
     from clinspan.terminologies.builder import Report
 
@@ -227,13 +227,13 @@ def lookup(
 
     if label and label.upper() not in LABELS:
         fail(f"--label is not one of {', '.join(LABELS)}")
-    linker = _linker(index, pipeline)
-    linker.keep = number
+    concepts = _opened(index, pipeline)
+    concepts.keep = number
     try:
-        linker.choose(vocabularies.split(",") if vocabularies else ())
+        concepts.choose(vocabularies.split(",") if vocabularies else ())
     except ValueError as error:
         fail(str(error))
-    found = linker.candidates(text, label.upper())
+    found = concepts.candidates(text, label.upper())
     rows = [candidate._asdict() for candidate in found]
     if as_json:
         for row in rows:
@@ -248,19 +248,20 @@ def lookup(
         raise typer.Exit(1)
 
 
-def _linker(index: list[Path] | None, pipeline: str) -> Linker:
-    from clinspan.components.linker import INDEX_FILE, Linker
+def _opened(index: list[Path] | None, pipeline: str) -> ConceptLookup:
+    from clinspan.components.linker import INDEX_FILE
+    from clinspan.matching import ConceptLookup
     from clinspan.pipeline import find_model
 
-    linker = Linker()
+    concepts = ConceptLookup()
     try:
         for path in index or [find_model(pipeline) / "linker" / INDEX_FILE]:
-            linker.add_index(path)
+            concepts.add_index(path)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except ValueError as error:
         fail(str(error))
-    return linker
+    return concepts
 
 
 @app.command()

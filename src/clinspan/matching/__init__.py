@@ -6,6 +6,18 @@ Cues, section titles and terminologies of any size all go through it.
 from clinspan.matching.concepts import Concept, ConceptIndex
 from clinspan.matching.container import IndexFileError
 from clinspan.matching.index import Match, Matcher, TermIndex
+from clinspan.matching.lookup import Candidate, ConceptLookup
 from clinspan.matching.normal import readings, split_words
 
-__all__ = ["Concept", "ConceptIndex", "IndexFileError", "Match", "Matcher", "TermIndex", "readings", "split_words"]
+__all__ = [
+    "Candidate",
+    "Concept",
+    "ConceptIndex",
+    "ConceptLookup",
+    "IndexFileError",
+    "Match",
+    "Matcher",
+    "TermIndex",
+    "readings",
+    "split_words",
+]
