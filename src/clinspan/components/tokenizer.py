@@ -31,10 +31,17 @@ _SLASHED = (
 # Abbreviations that keep their full stop before a word; those that may as well end a sentence do not.
 _STOPPED = ["dr", "drs", "mr", "mrs", "ms", "prof", "jr", "sr", "vs", "approx", "fig", "figs", "dept", "etc", "st"]
 
+# What is cut, with its hyphen, off the word before, which is then found: "cocaine-induced", "ultrasound-guided".
+_RELATING = (
+    "induced inducing associated related mediated treated pretreated based containing dependent exposed injected "
+    "infected eluting attributed provoked triggered caused causing proven guided"
+).split()
 _MARK = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u20d0-\u20ff\ufe00-\ufe0f\u200d"
 _LETTER = f"[^\\W\\d_][{_MARK}]*"
 _ALNUM = f"(?:[^\\W_][{_MARK}]*)"
 _WORD = f"{_LETTER}{_ALNUM}*"
+_HYPHEN = "[-\u2010\u2011]"
+_TAIL = f"{_HYPHEN}(?:{'|'.join(_RELATING)})(?![^\\W_]|{_HYPHEN}[^\\W_])"
 _PATTERN = (
     r"""
       https?://\S+[^\s.,;:)\]] | www\.\S+[^\s.,;:)\]]
@@ -50,7 +57,7 @@ _PATTERN = (
     + r""")\.(?=$|[\s,;:)])
     | [CTLS]\d{1,2}(?=[-/\u2013][CTLS]?\d)                # vertebral levels
     | """
-    + f"{_WORD}(?:(?:['\u2019](?![sS](?![^\\W_]))|[-\u2010\u2011]){_ALNUM}+)*"
+    + f"{_WORD}(?:(?:['\u2019](?![sS](?![^\\W_]))|(?!{_TAIL}){_HYPHEN}){_ALNUM}+)* | {_TAIL}"
     + r"""
     | ['\u2019][sS](?![^\W_])
     | -+> | <-+ | => | [<>]= | \+/-+ | \.{2,} | -{2,} | \+{2,} | \*{2,} | _+ | ={2,} | \#{2,}

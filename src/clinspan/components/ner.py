@@ -1,0 +1,138 @@
+"""The trained finder: a network's entities beside those of the dictionary.
+
+It reads each sentence's words and what the dictionary says of them, and proposes entities of each label with the
+probability that it gives them. What is less likely than the label's threshold is left out; the thresholds, and which
+label gives way to which finder where they overlap (:mod:`~clinspan.components.entities`), were measured.
+
+``doc.spans["ner"]`` holds the proposals; ``span._.score`` the calibrated probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from clinspan.attributes import KEY, user_data
+from clinspan.components import keep_files
+from clinspan.components.memo import set_spans, tokens_of
+from clinspan.tagger.calibration import calibrated
+from clinspan.tagger.examples import sequences
+from clinspan.tagger.model import Tagger
+
+NER = "ner"
+MODEL_FILE = "ner.weights"
+
+
+class Ner:
+    """The component; :meth:`find` is the pure function inside.
+
+    Args:
+        thresholds: by label, the least score of an entity; what is not listed takes the model's own.
+    """
+
+    def __init__(self, *, thresholds: Mapping[str, float] | None = None) -> None:
+        self.thresholds = dict(thresholds or {})
+        self.tagger: Tagger | None = None
+        self._path: Path | None = None
+
+    def open_model(self, path: str | Path) -> None:
+        """Use the weights in the file at ``path``.
+
+        Raises:
+            OSError: the file cannot be read.
+            IndexFileError: it holds no weights of this version.
+        """
+        self.tagger = Tagger.open(path)
+        self._path = Path(path).resolve()
+
+    def use(self, tagger: Tagger) -> None:
+        """Use a network that has no file yet; saving the pipeline writes one."""
+        self.tagger, self._path = tagger, None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What it finds."""
+        return self.tagger.labels if self.tagger else ()
+
+    def __call__(self, doc: Doc) -> Doc:
+        if self.tagger is None or not len(doc):
+            return doc
+        tokens = tokens_of(doc)
+        data = user_data(doc)
+        out = []
+        for start, end, label, score in self.find(doc):
+            out.append(Span(doc, start, end, label=label, span_id=NER))
+            first, last = tokens.offsets[start], tokens.offsets[end - 1] + len(tokens.words[end - 1])
+            data.setdefault((KEY, first, last, label), {"score": score, "source": NER})
+        if out:
+            set_spans(doc, NER, out)
+        return doc
+
+    def find(self, doc: Doc) -> list[tuple[int, int, str, float]]:
+        """Proposals as (first token, one past the last, label, score), in the order of the text."""
+        tagger = self.tagger
+        assert tagger is not None
+        listed = list(sequences(doc))
+        least = {**tagger.meta.get("thresholds", {}), **self.thresholds}
+        calibration = tagger.meta.get("calibration", {})
+        out = []
+        for sequence, found in zip(listed, tagger.find(listed)):
+            places = sequence.places
+            for _, start, end, number, probability in found:
+                label = tagger.labels[number]
+                score = calibrated(probability, *calibration.get(label, (1.0, 0.0)))
+                if score >= least.get(label, 0.0):
+                    out.append((places[start], places[end - 1] + 1, label, score))
+        return sorted(out)
+
+    # --- saving ---
+
+    def to_disk(self, path: str | Path, **kwargs: Any) -> None:
+        """Write the weights into the pipeline's folder."""
+        if self.tagger is not None and self._path is None:
+            Path(path).mkdir(parents=True, exist_ok=True)
+            self.tagger.to_file(Path(path) / MODEL_FILE)
+        else:
+            keep_files(Path(path), MODEL_FILE, self._path, ())
+
+    def from_disk(self, path: str | Path, **kwargs: Any) -> Ner:
+        """Open the weights in the pipeline's folder, where there are any."""
+        file = Path(path) / MODEL_FILE
+        if file.exists():
+            self.open_model(file)
+        return self
+
+    def to_bytes(self, **kwargs: Any) -> bytes:
+        """Where the weights lie (they are not copied).
+
+        Raises:
+            ValueError: they have no file yet.
+        """
+        if self.tagger is not None and self._path is None:
+            raise ValueError("weights without a file: save the pipeline first")
+        return str(self._path or "").encode()
+
+    def from_bytes(self, data: bytes, **kwargs: Any) -> Ner:
+        """Read what :meth:`to_bytes` gave."""
+        if data:
+            self.open_model(data.decode())
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.thresholds, self.to_bytes())
+
+
+def _restored(thresholds: Mapping[str, float], data: bytes) -> Ner:
+    return Ner(thresholds=thresholds).from_bytes(data)
+
+
+@Language.factory(
+    "clinspan_ner", requires=["doc.spans"], assigns=["doc.spans"], default_config={"thresholds": {}}
+)
+def make_ner(nlp: Language, name: str, thresholds: dict[str, float]) -> Ner:
+    """The trained finder; its weights come with the pipeline's folder. For the settings see :class:`Ner`."""
+    return Ner(thresholds=thresholds)

@@ -1,0 +1,154 @@
+"""The trained finder as a file: weights in half precision, word vectors in bytes; mapped, checked, without pickle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from spacy.vectors import Vectors
+
+from clinspan.matching import container
+from clinspan.matching.container import IndexFileError
+from clinspan.tagger import words as word_features
+from clinspan.tagger.decoding import Found, spans
+from clinspan.tagger.examples import Sentence
+from clinspan.tagger.network import Array, Batch, Parameters, emissions, encode
+
+_KIND = "tagger"
+_REMEMBERED = 20_000  # words whose inputs are kept
+_TOGETHER = 64  # sequences of a batch
+_VECTORS = "vectors"
+
+
+class Words:
+    """The inputs of the words met, worked out once a word, as long as there is room."""
+
+    def __init__(self, vectors: Vectors, tables: Sequence[Array]) -> None:
+        self._vectors = vectors
+        self._tables = tables
+        width = vectors.shape[1] + sum(table.shape[1] for table in tables)
+        self.rows = np.zeros((1024, width), np.float32)
+        self.numbers: dict[str, int] = {}
+
+    def of(self, sequences: Iterable[Sentence]) -> None:
+        """Have a row for every word of the sequences."""
+        new = {word for s in sequences for word in s.words if word not in self.numbers}
+        if not new:
+            return
+        if len(self.numbers) + len(new) > _REMEMBERED:
+            self.numbers = {}
+            new = {word for s in sequences for word in s.words}
+        begin = len(self.numbers)
+        while begin + len(new) > len(self.rows):
+            self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
+        listed = list(new)
+        features = np.array([word_features.features(word) for word in listed])
+        parts = [word_features.vectors_of(self._vectors, listed)]
+        parts += [table[features[:, i]] for i, table in enumerate(self._tables)]
+        self.rows[begin : begin + len(listed)] = np.concatenate(parts, axis=1)
+        self.numbers.update({word: begin + i for i, word in enumerate(listed)})
+
+
+class Tagger:
+    """A trained network with its vectors.
+
+    Attributes:
+        labels: what it finds.
+        values: its parameters.
+        meta: what else the file says: how scores are calibrated, what it was trained on.
+    """
+
+    def __init__(
+        self, labels: Sequence[str], values: Parameters, vectors: Vectors, meta: Mapping[str, Any] | None = None
+    ) -> None:
+        self.labels = tuple(labels)
+        self.values = values
+        self.vectors = vectors
+        self.meta = dict(meta or {})
+        tables = [values[name] for name in sorted(name for name in values if name.startswith("table"))]
+        self._words = Words(vectors, tables)
+
+    def find(self, sequences: Sequence[Sentence]) -> list[list[Found]]:
+        """The spans of each sequence, in the order of its labels and text."""
+        out: list[list[Found]] = [[] for _ in sequences]
+        self._words.of(sequences)
+        for places in groups([len(s.words) for s in sequences]):
+            batch = self._batch([sequences[i] for i in places])
+            scores = emissions(self.values, encode(self.values, batch))
+            for found in spans(scores, self.values["transitions"], batch.lengths):
+                out[places[found.column]].append(found)
+        return out
+
+    def _batch(self, sequences: Sequence[Sentence]) -> Batch:
+        lengths = np.array([len(s.words) for s in sequences])
+        shape = (int(lengths.max()), len(sequences))
+        words, codes = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        numbers = self._words.numbers
+        for column, s in enumerate(sequences):
+            words[: len(s.words), column] = [numbers[word] for word in s.words]
+            codes[: len(s.words), column] = s.codes
+        present, places = np.unique(words, return_inverse=True)
+        return Batch(places.reshape(shape), codes, lengths, self._words.rows[present], None)
+
+    # --- files ---
+
+    def to_file(self, path: str | os.PathLike[str]) -> None:
+        """Write the file, aside first."""
+        data = np.asarray(self.vectors.data, np.float32)
+        scale = np.maximum(np.abs(data).max(1), 1e-12) / 127
+        arrays = {name: value.astype(np.float16).view(np.uint8) for name, value in self.values.items()}
+        arrays[_VECTORS] = np.round(data / scale[:, None]).astype(np.int8).view(np.uint8)
+        arrays["scale"] = scale.astype(np.float32)
+        meta = {
+            **self.meta,
+            "kind": _KIND,
+            "labels": list(self.labels),
+            "shapes": {name: value.shape for name, value in self.values.items()},
+            "floret": {
+                "rows": data.shape[0],
+                "minn": self.vectors.minn,
+                "maxn": self.vectors.maxn,
+                "hash_count": self.vectors.hash_count,
+                "hash_seed": self.vectors.hash_seed,
+                "bow": self.vectors.bow,
+                "eow": self.vectors.eow,
+            },
+        }
+        container.write(path, meta, arrays)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, verify: bool = False) -> Tagger:
+        """Read a file. ``verify`` also checks its digest.
+
+        Raises:
+            OSError: the file cannot be read.
+            IndexFileError: not a trained finder, truncated, of another version, or (with ``verify``) damaged.
+        """
+        file = container.open_file(path, verify=verify)
+        if file.meta.pop("kind", None) != _KIND:
+            raise IndexFileError(f"{os.fspath(path)}: not a trained finder")
+        floret, shapes = file.meta.pop("floret"), file.meta.pop("shapes")
+        values = {
+            name: np.frombuffer(file.arrays[name], np.float16).astype(np.float32).reshape(shape)
+            for name, shape in shapes.items()
+        }
+        scale = np.frombuffer(file.arrays["scale"], np.float32)[:, None]
+        data = np.frombuffer(file.arrays[_VECTORS], np.int8).reshape(floret.pop("rows"), -1) * scale
+        vectors = Vectors(mode="floret", data=data, **floret)
+        return cls(file.meta.pop("labels"), values, vectors, file.meta)
+
+
+def groups(lengths: Sequence[int]) -> Iterable[list[int]]:
+    """Places of the lengths, those that are nearly alike together, longest first."""
+    order = sorted((i for i in range(len(lengths)) if lengths[i]), key=lambda i: -lengths[i])
+    begin = 0
+    while begin < len(order):
+        longest = lengths[order[begin]]
+        end = begin + 1
+        while end < len(order) and end - begin < _TOGETHER and lengths[order[end]] * 1.5 + 6 > longest:
+            end += 1
+        yield order[begin:end]
+        begin = end
