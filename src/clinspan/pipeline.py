@@ -30,7 +30,7 @@ DEFAULT = "en_clinspan"
 #: Components that propose or merge entities: annotate() leaves them out.
 _FINDERS = frozenset(
     """
-    clinspan_terms clinspan_abbreviations clinspan_entities ner beam_ner entity_ruler future_entity_ruler span_ruler
+    clinspan_terms clinspan_abbreviations clinspan_ner clinspan_external_ner clinspan_entities ner beam_ner entity_ruler future_entity_ruler span_ruler
     spancat spancat_singlelabel span_finder medspacy_target_matcher medspacy_quickumls
     """.split()
 )
@@ -216,6 +216,27 @@ def add_terms_file(nlp: Language, path: str | os.PathLike[str]) -> int:
     return component(nlp, "terms").add_terms(rows, source=Path(path).name)  # type: ignore[no-any-return]
 
 
+def use_ner(nlp: Language, model: str, *, labels: Mapping[str, str] | None = None) -> None:
+    """Take another spaCy pipeline's entities in place of the trained finder's.
+
+    Args:
+        model: an installed package, or a folder.
+        labels: its labels to clinspan's, beside those known (:data:`clinspan.components.external_ner.KNOWN_LABELS`).
+
+    Raises:
+        OSError: no such model.
+        ValueError: a label that clinspan does not have, or none of the model's labels means one of clinspan's.
+    """
+    config = {"model": model, "labels": dict(labels or {})}
+    before = next((n for n in nlp.pipe_names if nlp.get_pipe_meta(n).factory == "clinspan_entities"), None)
+    if before is None:
+        raise ValueError("the pipeline has no component 'entities' to merge another model's with its own")
+    for name in list(nlp.pipe_names):
+        if nlp.get_pipe_meta(name).factory in ("clinspan_ner", "clinspan_external_ner"):
+            nlp.remove_pipe(name)
+    nlp.add_pipe("clinspan_external_ner", name="ner", before=before, config=config)
+
+
 def codes_only(nlp: Language) -> None:
     """Give each entity its code, and no further candidates: all that tables hold, in less time."""
     for name in nlp.pipe_names:
@@ -334,4 +355,5 @@ __all__ = [
     "load",
     "pipeline_name",
     "process",
+    "use_ner",
 ]

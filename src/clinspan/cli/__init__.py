@@ -9,9 +9,21 @@ from typing import Annotated, Any
 import typer
 
 import clinspan
-from clinspan.cli.common import Exclude, Pipeline, Rules, Terms, Vocabularies, fail, load_pipeline, print_verdicts
+from clinspan.cli.common import (
+    Exclude,
+    NerLabels,
+    NerModel,
+    Pipeline,
+    Rules,
+    Terms,
+    Vocabularies,
+    fail,
+    load_pipeline,
+    print_verdicts,
+)
 from clinspan.cli.evaluate import evaluate
 from clinspan.cli.terms import app as terms_app
+from clinspan.cli.train import train
 
 app = typer.Typer(
     name="clinspan",
@@ -51,6 +63,8 @@ def extract(
     terms: Terms = None,
     rules: Rules = None,
     vocabularies: Vocabularies = None,
+    ner: NerModel = None,
+    ner_label: NerLabels = None,
     text_column: Annotated[str | None, typer.Option(help="Column with the text; guessed when left out.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Column with the note ids; guessed when left out.")] = None,
     keep: Annotated[
@@ -75,6 +89,8 @@ def extract(
         clinspan extract notes.csv --terms my_terms.csv --snippet 60 -o out
 
         clinspan extract notes.csv --vocabularies icd10cm,mesh -o out
+
+        clinspan extract notes.csv --ner en_ner_bc5cdr_md -o out
     """
     from clinspan.batch import OutputError, kept_columns, prepare_output, run
     from clinspan.notes import NotesError, find_files, read_notes
@@ -90,7 +106,7 @@ def extract(
         kept = kept_columns(keep or ())
     except ValueError as error:
         fail(str(error))
-    nlp = load_pipeline(pipeline, exclude, terms, rules, vocabularies)
+    nlp = load_pipeline(pipeline, exclude, terms, rules, vocabularies, ner, ner_label)
     codes_only(nlp)
     if any(output.resolve() in file.path.resolve().parents for file in files):
         fail(f"{output}: holds the notes to be read; choose another folder")
@@ -110,6 +126,8 @@ def extract(
         "terms": [str(p) for p in terms or []],
         "rules": [str(p) for p in rules or []],
         "vocabularies": vocabularies,
+        "ner": ner,
+        "ner_label": ner_label or [],
         "snippet": snippet,
     }
     with Progress([file.path for file in files], quiet=quiet) as progress:
@@ -378,6 +396,7 @@ def sample(
 
 
 app.command()(evaluate)
+app.command()(train)
 app.add_typer(terms_app, name="terms")
 
 

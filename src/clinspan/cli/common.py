@@ -10,6 +10,8 @@ import typer
 if TYPE_CHECKING:
     from spacy.language import Language
 
+    from clinspan.corpora import Gold
+
 Pipeline = Annotated[str, typer.Option(help="A bundled pipeline's name, a pipeline folder, or an installed package.")]
 Exclude = Annotated[list[str] | None, typer.Option(help="Component to leave out; may be repeated.")]
 Terms = Annotated[
@@ -27,6 +29,17 @@ Rules = Annotated[
     list[Path] | None, typer.Option(help="TSV of your own context rules; one with a known id replaces that rule.")
 ]
 
+NerModel = Annotated[
+    str | None,
+    typer.Option(
+        "--ner", help="A spaCy or scispaCy model, installed or a folder, in place of the trained finder: en_ner_bc5cdr_md."
+    ),
+]
+NerLabels = Annotated[
+    list[str] | None,
+    typer.Option("--ner-label", help="With --ner, what a label of the model is here: THEIRS=OURS; may be repeated."),
+]
+
 
 def fail(message: str) -> NoReturn:
     """End with the message on stderr and exit code 2."""
@@ -40,12 +53,19 @@ def load_pipeline(
     terms: list[Path] | None,
     rules: list[Path] | None,
     vocabularies: str | None = None,
+    ner: str | None = None,
+    ner_labels: list[str] | None = None,
 ) -> Language:
     """The pipeline, with what the user adds; ends with a message where that cannot be."""
-    from clinspan.pipeline import add_rules_file, add_terms_file, choose_vocabularies, load
+    from clinspan.pipeline import add_rules_file, add_terms_file, choose_vocabularies, load, use_ner
 
+    names = pairs("--ner-label", ner_labels)
+    if names and ner is None:
+        fail("--ner-label is for the model of --ner")
     try:
         nlp = load(pipeline, exclude=exclude or [])
+        if ner is not None:
+            use_ner(nlp, ner, labels=names)
         for path in terms or []:
             add_terms_file(nlp, path)
         for path in rules or []:
@@ -55,6 +75,44 @@ def load_pipeline(
     except (OSError, ValueError) as error:
         fail(str(error))
     return nlp
+
+
+def pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    """What an option given as THEIRS=OURS, several times, maps."""
+    out = {}
+    for pair in given or []:
+        theirs, equals, ours = pair.rpartition("=")
+        if not equals or not theirs or not ours:
+            fail(f"{option} {pair}: not of the form THEIRS=OURS")
+        out[theirs] = ours
+    return out
+
+
+def gold_of_corpus(
+    corpus: str,
+    data: Path | None,
+    split: str | None,
+    corpus_format: str | None,
+    labels: dict[str, str],
+    *,
+    default: str = "dev",
+) -> Gold:
+    """A corpus as the options say; of one with a spec and without ``--split`` the only part, or the ``default``.
+
+    Raises:
+        CorpusError: what the corpus has wrong.
+    """
+    from clinspan.corpora import gold_of, gold_of_files, load_spec
+
+    if corpus_format is not None:
+        if split is not None or data is not None:
+            fail("--split and --data are for a corpus with a spec, not for --corpus-format")
+        return gold_of_files(corpus, corpus_format, labels=labels)
+    if labels:
+        fail("--corpus-map is for --corpus-format; a spec maps its labels itself")
+    spec = load_spec(corpus)
+    only = next(iter(spec.splits)) if len(spec.splits) == 1 else default
+    return gold_of(spec, data=data, split=split or only)
 
 
 def print_verdicts(path: Path, columns: list[str]) -> None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clinspan.cli.common import Exclude, Rules, Terms, fail, load_pipeline, print_verdicts
+from clinspan.cli.common import (
+    Exclude,
+    Rules,
+    Terms,
+    fail,
+    gold_of_corpus,
+    load_pipeline,
+    pairs,
+    print_verdicts,
+)
 
 if TYPE_CHECKING:
     from clinspan.corpora import Gold
@@ -110,10 +119,10 @@ def evaluate(
         fail(f"{output}: holds an evaluation already; --overwrite replaces it")
     if gold_entities and spans is not None:
         fail("--spans says where the pipeline's entities are; with --gold-entities there are none")
-    names = _pairs("--label-map", label_map)
+    names = pairs("--label-map", label_map)
     wanted = [label.strip() for label in labels.split(",") if label.strip()] if labels else []
     try:
-        gold = _gold(corpus, data, split, corpus_format, _pairs("--corpus-map", corpus_map))
+        gold = gold_of_corpus(corpus, data, split, corpus_format, pairs("--corpus-map", corpus_map))
         if not gold.labels and gold.axes and not gold_entities:
             gold_entities = True
             if not quiet:
@@ -127,7 +136,7 @@ def evaluate(
                 gold,
                 given=gold_entities,
                 spans=spans if own else None,
-                attributes=_pairs("--attribute", attribute) if own else {},
+                attributes=pairs("--attribute", attribute) if own else {},
                 labels=names,
                 format_name=predictions_format,
                 additions=(exclude, terms, rules) if own else (None, None, None),
@@ -168,30 +177,6 @@ def evaluate(
             fail(f"{output}: cannot be written to ({type(error).__name__})")
         if not quiet:
             typer.echo(f"-> {output / 'report.html'}", err=True)
-
-
-def _pairs(option: str, pairs: list[str] | None) -> dict[str, str]:
-    out = {}
-    for pair in pairs or []:
-        theirs, equals, ours = pair.rpartition("=")
-        if not equals or not theirs or not ours:
-            fail(f"{option} {pair}: not of the form THEIRS=OURS")
-        out[theirs] = ours
-    return out
-
-
-def _gold(corpus: str, data: Path | None, split: str | None, corpus_format: str | None, labels: dict[str, str]) -> Gold:
-    from clinspan.corpora import gold_of, gold_of_files, load_spec
-
-    if corpus_format is not None:
-        if split is not None or data is not None:
-            fail("--split and --data are for a corpus with a spec, not for --corpus-format")
-        return gold_of_files(corpus, corpus_format, labels=labels)
-    if labels:
-        fail("--corpus-map is for --corpus-format; a spec maps its labels itself")
-    spec = load_spec(corpus)
-    only = next(iter(spec.splits)) if len(spec.splits) == 1 else "dev"
-    return gold_of(spec, data=data, split=split or only)
 
 
 def _predictions(

@@ -145,11 +145,11 @@ def lstm(gates: Array, recurrent: Array, keep: dict[str, Array] | None = None) -
     gates[..., 3 * units :] *= 2  # tanh(x) is 2 sigmoid(2x) - 1
     recurrent = recurrent.copy()
     recurrent[..., 3 * units :] *= 2
-    hidden = np.empty((steps, two, batch, units), np.float32)
+    hidden = np.empty((steps, two, batch, units), gates.dtype)
     cells, bent = (hidden, hidden) if keep is None else (np.empty_like(hidden), np.empty_like(hidden))
-    cell = np.zeros((two, batch, units), np.float32)
+    cell = np.zeros((two, batch, units), gates.dtype)
     part = np.empty_like(cell)
-    z = np.empty((two, batch, width), np.float32)
+    z = np.empty((two, batch, width), gates.dtype)
     with np.errstate(over="ignore"):
         for t in range(steps):
             gate = gates[t]
@@ -179,8 +179,8 @@ def lstm_backward(d_hidden: Array, recurrent: Array, kept: Mapping[str, Array]) 
     steps, two, batch, units = hidden.shape
     turned = np.ascontiguousarray(recurrent.transpose(0, 2, 1))
     d_gates = np.empty_like(active)
-    d_cell = np.zeros((two, batch, units), np.float32)
-    d_next = np.zeros((two, batch, units), np.float32)
+    d_cell = np.zeros((two, batch, units), hidden.dtype)
+    d_next = np.zeros((two, batch, units), hidden.dtype)
     i, f, o, g = (slice(k * units, (k + 1) * units) for k in range(4))
     for t in range(steps - 1, -1, -1):
         a, dz = active[t], d_gates[t]
@@ -236,7 +236,7 @@ def encode(
         width = recurrent.shape[2]
         share = out @ values[f"input{layer}"]
         share += values[f"bias{layer}"]
-        gates = np.empty((steps, 2, size, width), np.float32)
+        gates = np.empty((steps, 2, size, width), share.dtype)
         if layer == 0:
             gates[:, 0] = share[:, :width][batch.words]
             gates[:, 1] = share[:, width:][batch.words[turned, columns]]
@@ -269,7 +269,7 @@ def encode_gradients(values: Mapping[str, Array], batch: Batch, d_out: Array, ke
         if masks[layer + 1] is not None:
             d_out *= masks[layer + 1]
         units = d_out.shape[2] // 2
-        d_hidden = np.empty((steps, 2, size, units), np.float32)
+        d_hidden = np.empty((steps, 2, size, units), d_out.dtype)
         d_hidden[:, 0] = d_out[..., :units]
         d_hidden[:, 1] = d_out[turned, columns, units:]
         d_gates, found[f"recurrent{layer}"] = lstm_backward(d_hidden, values[f"recurrent{layer}"], layers[layer])
@@ -307,7 +307,7 @@ def emissions(values: Mapping[str, Array], encoded: Array) -> Array:
 
 def _sum_rows(rows: Array, numbers: Array, total: int) -> Array:
     """``total`` rows, each the sum of those with its number."""
-    out = np.zeros((total, rows.shape[1]), np.float32)
+    out = np.zeros((total, rows.shape[1]), rows.dtype)
     if len(rows):
         order = np.argsort(numbers, kind="stable")
         present, first = np.unique(numbers[order], return_index=True)
@@ -346,7 +346,7 @@ class Lattice:
         self.inside = np.arange(steps)[:, None] < lengths
         full = self.inside.all(1)
         self.alpha = np.empty_like(factors)
-        self.norms = np.ones(factors.shape[:3], np.float32)
+        self.norms = np.ones(factors.shape[:3], factors.dtype)
         for t in range(steps):
             forward = factors[t]
             if t:
@@ -432,12 +432,12 @@ def loss_and_gradients(
     total, tags = lattice.total(), lattice.tags()
     loss = ((total[:size] - total[size:]) * weights[:, None]).sum()
     d_scores = (tags[:, :size] - tags[:, size:]) * weights[:, None, None]
-    flat = d_scores.astype(np.float32).reshape(len(scores) * size, -1)
+    flat = d_scores.astype(scores.dtype).reshape(len(scores) * size, -1)
     found = {
         "output": encoded.reshape(len(flat), -1).T @ flat,
         "output_bias": flat.sum(0),
         **encode_gradients(values, batch, (flat @ values["output"].T).reshape(encoded.shape), kept),
     }
     signed = np.concatenate([weights, -weights])[:, None]
-    found["transitions"] = lattice.pairs(signed).astype(np.float32)
+    found["transitions"] = lattice.pairs(signed).astype(scores.dtype)
     return float(loss), found
