@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tagging
 
 import clinspan
+import tagging
 from clinspan.corpora import Annotation, Document, Gold
 from clinspan.matching import IndexFileError, TermIndex
 from clinspan.pipeline import blank

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ def test_gradients_of_pretraining_are_those_of_its_loss():
 def sequences_of(length: int):
     """All tag sequences that may be."""
     for tags in product(range(5), repeat=length):
-        if STARTS[tags[0]] and ENDS[tags[-1]] and all(FOLLOWS[a, b] for a, b in zip(tags, tags[1:])):
+        if STARTS[tags[0]] and ENDS[tags[-1]] and all(FOLLOWS[a, b] for a, b in pairwise(tags)):
             yield tags
 
 
@@ -105,7 +105,7 @@ def test_sums_and_best_sequences_by_enumeration(seed):
     for column, length in enumerate(lengths):
         worth = {
             tags: sum(scores[t, column, 0, tag] for t, tag in enumerate(tags))
-            + sum(transitions[0, a, b] for a, b in zip(tags, tags[1:]))
+            + sum(transitions[0, a, b] for a, b in pairwise(tags))
             for tags in sequences_of(length)
         }
         total = np.logaddexp.reduce(list(worth.values()))

@@ -8,10 +8,10 @@
     python scripts/results.py
 
 Steps, each with its file in --output, skipped where the file is there: ``text.txt`` (tokenized open text),
-``vectors.floret``, ``pretrained.npz``, ``teacher.npz`` (trained on annotated corpora), ``ner.weights`` (trained on these
-and on notes that the dictionary and the teacher annotate). Training examples see a dictionary without names taken from
-annotated corpora, which would be too good there. Development parts are in no step but the printed scores, which do not
-choose anything. Settings and seeds are those of --config; the same machine gives the same weights.
+``vectors.floret``, ``pretrained.npz``, ``teacher.npz`` (trained on annotated corpora), ``ner.weights`` (trained on
+these, and on notes that the dictionary and the teacher annotate). Training examples see a dictionary without names taken
+from annotated corpora, which would be too good there. Development parts are in no step but the printed scores, which do
+not choose anything. Settings and seeds are those of --config; the same machine gives the same weights.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import argparse
 import json
 import os
 import random
-import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +31,19 @@ import numpy as np
 import silver
 import text
 import vectors
-from clinspan.components.terms import INDEX_FILE
-from clinspan.corpora import CorpusError, data_folder, gold_of, load_spec
-from clinspan.pipeline import load
-from clinspan.schema import LABELS
-from clinspan.tagger import corpus, finetune, pretraining, training, words
-from clinspan.tagger.examples import CODES, Sentence
-from clinspan.tagger.model import Tagger
-from clinspan.tagger.network import Parameters, Shape, initial
 from spacy.vectors import Vectors
 
+from clinspan.components.terms import INDEX_FILE
+from clinspan.corpora import gold_of, load_spec
+from clinspan.pipeline import load
+from clinspan.tagger import corpus, finetune, pretraining, training, words
+from clinspan.tagger.examples import CODES, UNKNOWN, Sentence
+from clinspan.tagger.model import Tagger
+from clinspan.tagger.network import Parameters, Shape, initial
+
 HERE = Path(__file__).parent
+Dev = dict[str, list[Sentence]]
+_Start = tuple[Path | None, Vectors]  # pretrained parameters, vectors
 
 
 def say(line: str) -> None:
@@ -98,7 +100,7 @@ class Recipe:
             taken.append(line)
             count += line.count(" ") + 1
         del lines
-        values = initial(self.shape(known, codes=0), np.random.default_rng(self.config["seed"]))
+        values = initial(self.shape(known), np.random.default_rng(self.config["seed"]))
         pretraining.add_projections(values, known.shape[1], np.random.default_rng(self.config["seed"]))
         for name in ("output", "output_bias", "transitions"):
             del values[name]
@@ -116,29 +118,35 @@ class Recipe:
         """The corpora's sentences."""
         out = {}
         for name, weight in self.config["corpora"].items():
-            spec = load_spec(self.data / "corpora" / name if (self.data / "corpora" / name / "spec.json").exists() else name)
+            spec = load_spec(
+                self.data / "corpora" / name if (self.data / "corpora" / name / "spec.json").exists() else name
+            )
             if split in spec.splits:
                 gold = gold_of(spec, split=split)
                 found = corpus.examples(self.open_nlp, gold, self.labels, weight=weight)
                 out[name] = [s for document in found for s in document if s.words]
         return out
 
-    def train(self, pretrained: Path | None, known: Vectors, sentences: Sequence[Sentence], dev: dict[str, list[Sentence]]) -> Parameters:
-        values = initial(self.shape(known, codes=CODES), np.random.default_rng(self.config["seed"]))
+    def train(
+        self, labels: Sequence[str], epochs: int, start: _Start, sentences: Sequence[Sentence], dev: Dev
+    ) -> Parameters:
+        """Parameters trained on the sentences, from those pretrained."""
+        pretrained, known = start
+        values = initial(self.shape(known, labels=labels, codes=CODES), np.random.default_rng(self.config["seed"]))
         if pretrained:
             with np.load(pretrained) as file:
                 values.update({name: file[name] for name in file.files if name in values})
 
         def report(epoch: int, loss: float, averaged: Parameters) -> None:
-            tagger = Tagger(self.labels, averaged, known)
+            tagger = Tagger(labels, averaged, known)
             scores = ", ".join(f"{name} {corpus.micro_f1(tagger, found):.3f}" for name, found in dev.items())
             say(f"  epoch {epoch + 1}: loss {loss:.4f}; dev strict F1 by tokens: {scores or '-'}")
 
-        settings = training.Settings(**self.config["training"], seed=self.config["seed"])
+        settings = training.Settings(**self.config["training"], epochs=epochs, seed=self.config["seed"])
         return training.train(values, sentences, training.WordTable(known), settings, each_epoch=report)
 
-    def shape(self, known: Vectors, *, codes: int) -> Shape:
-        return Shape(self.labels, known.shape[1], words.TABLES, codes, tuple(self.config["hidden"]))
+    def shape(self, known: Vectors, *, labels: Sequence[str] = (), codes: int = 0) -> Shape:
+        return Shape(tuple(labels), known.shape[1], words.TABLES, codes, tuple(self.config["hidden"]))
 
     def run(self) -> None:
         self.output.mkdir(parents=True, exist_ok=True)
@@ -152,30 +160,43 @@ class Recipe:
             say(f"{name}: {len(found):,} sentences, {sum(len(s.words) for s in found):,} tokens")
         sentences = [s for found in gold.values() for s in found]
         if self.config["silver"]:
-            teacher = self.made(
-                "teacher.npz", lambda path: np.savez(path, **self.train(pretrained, known, sentences, dev))
-            )
-            with np.load(teacher) as file:
-                tagger = Tagger(self.labels, {name: file[name] for name in file.files}, known)
-            with self.nlp.select_pipes(disable=[n for n in ("ner", "linker", "context") if n in self.nlp.pipe_names]):
-                extra = list(silver.examples(self.nlp, tagger, silver.notes(self.data), self.labels))
-            say(f"notes: {len(extra):,} sentences, {sum(len(s.words) for s in extra):,} tokens")
-            sentences += extra
-        self.made("ner.weights", lambda path: self.finish(path, pretrained, known, sentences, dev))
+            sentences += self.silver((pretrained, known), sentences, dev)
+        self.made("ner.weights", lambda path: self.finish(path, (pretrained, known), sentences, dev))
 
-    def finish(
-        self, path: Path, pretrained: Path | None, known: Vectors, sentences: list[Sentence], dev: dict[str, list[Sentence]]
-    ) -> None:
-        """Train, calibrate on a twentieth of the sentences held out from a first run, and write the weights."""
-        held_out = sentences[:: self.config["held_out"]]
-        rest = [s for i, s in enumerate(sentences) if i % self.config["held_out"]]
-        values = self.train(pretrained, known, rest, dev)
-        tagger = Tagger(self.labels, values, known)
-        tagger.meta["calibration"] = finetune.calibrate(tagger, held_out)
-        tagger.meta["thresholds"] = self.config["thresholds"]
-        tagger.meta["trained_on"] = sorted(self.config["corpora"])
-        tagger.meta["config"] = self.config
+    def silver(self, start: _Start, sentences: Sequence[Sentence], dev: Dev) -> list[Sentence]:
+        """Sentences of notes, tagged by the dictionary and by a network trained on the corpora, the teacher."""
+        marked = [i for i in range(len(self.labels)) if any((s.tags[:, i] != UNKNOWN).any() for s in sentences)]
+        labels = [self.labels[i] for i in marked]
+
+        def teach(path: Path) -> None:
+            epochs = self.config["teacher_epochs"]
+            taught = {name: _columns(found, marked) for name, found in dev.items()}
+            np.savez(path, **self.train(labels, epochs, start, _columns(sentences, marked), taught))
+
+        with np.load(self.made("teacher.npz", teach)) as file:
+            teacher = Tagger(labels, {name: file[name] for name in file.files}, start[1])
+        unneeded = [name for name in ("ner", "linker", "context") if name in self.nlp.pipe_names]
+        with self.nlp.select_pipes(disable=unneeded):
+            found = list(silver.examples(self.nlp, teacher, silver.notes(self.data), self.labels))
+        say(f"notes: {len(found):,} sentences, {sum(len(s.words) for s in found):,} tokens")
+        return found
+
+    def finish(self, path: Path, start: _Start, sentences: Sequence[Sentence], dev: Dev) -> None:
+        """Train on all but a few sentences, calibrate on those, and write the weights."""
+        step = self.config["held_out"]
+        rest = [s for i, s in enumerate(sentences) if i % step]
+        values = self.train(self.labels, self.config["epochs"], start, rest, dev)
+        tagger = Tagger(self.labels, values, start[1])
+        tagger.meta.update(
+            calibration=finetune.calibrate(tagger, sentences[::step]),
+            thresholds=self.config["thresholds"],
+            trained_on=sorted(self.config["corpora"]),
+        )
         tagger.to_file(path)
+
+
+def _columns(sentences: Iterable[Sentence], columns: Sequence[int]) -> list[Sentence]:
+    return [replace(s, tags=s.tags[:, columns]) for s in sentences]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

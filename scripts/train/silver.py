@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import text
+from spacy.language import Language
+
 from clinspan.components.memo import spans_of
 from clinspan.notes import sanitize
 from clinspan.tagger.examples import UNKNOWN, Sentence, sequences, write_tags
 from clinspan.tagger.model import Tagger
-from spacy.language import Language
 
 #: One in so many narratives of a text: the others are for vectors alone.
 TAKEN = {"vaers_1990_2006": 80, "fda_maude_2007": 2}

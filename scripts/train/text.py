@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from clinspan.components.tokenizer import words_of
-from clinspan.corpora import data_folder, load_spec, read_corpus
+from clinspan.corpora import load_spec, read_corpus
 
 #: Corpora whose development parts must not be in any text, and those whose training parts are added to it.
 SCORED = ("bc5cdr", "ncbi_disease", "maccrobat", "chia", "phee", "neurotrialner")

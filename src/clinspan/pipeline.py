@@ -30,8 +30,8 @@ DEFAULT = "en_clinspan"
 #: Components that propose or merge entities: annotate() leaves them out.
 _FINDERS = frozenset(
     """
-    clinspan_terms clinspan_abbreviations clinspan_ner clinspan_external_ner clinspan_entities ner beam_ner entity_ruler future_entity_ruler span_ruler
-    spancat spancat_singlelabel span_finder medspacy_target_matcher medspacy_quickumls
+    clinspan_terms clinspan_abbreviations clinspan_ner clinspan_external_ner clinspan_entities
+    ner beam_ner entity_ruler future_entity_ruler span_ruler spancat spancat_singlelabel span_finder medspacy_target_matcher medspacy_quickumls
     """.split()
 )
 _PREPARERS = frozenset(["clinspan_sentences", "clinspan_sections", "senter", "sentencizer"])

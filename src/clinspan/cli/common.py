@@ -32,7 +32,8 @@ Rules = Annotated[
 NerModel = Annotated[
     str | None,
     typer.Option(
-        "--ner", help="A spaCy or scispaCy model, installed or a folder, in place of the trained finder: en_ner_bc5cdr_md."
+        "--ner",
+        help="A spaCy or scispaCy model, installed or a folder, in place of the trained finder: en_ner_bc5cdr_md.",
     ),
 ]
 NerLabels = Annotated[

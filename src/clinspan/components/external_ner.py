@@ -89,9 +89,7 @@ class ExternalNer(Stateless):
         return type(self), (self.model, self.given)
 
 
-@Language.factory(
-    "clinspan_external_ner", requires=["doc.spans"], assigns=["doc.spans"], default_config={"labels": {}}
-)
+@Language.factory("clinspan_external_ner", requires=["doc.spans"], assigns=["doc.spans"], default_config={"labels": {}})
 def make_external_ner(nlp: Language, name: str, model: str, labels: dict[str, str]) -> ExternalNer:
     """Another pipeline as the finder; see :class:`ExternalNer`."""
     return ExternalNer(model, labels)

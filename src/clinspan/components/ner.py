@@ -130,9 +130,7 @@ def _restored(thresholds: Mapping[str, float], data: bytes) -> Ner:
     return Ner(thresholds=thresholds).from_bytes(data)
 
 
-@Language.factory(
-    "clinspan_ner", requires=["doc.spans"], assigns=["doc.spans"], default_config={"thresholds": {}}
-)
+@Language.factory("clinspan_ner", requires=["doc.spans"], assigns=["doc.spans"], default_config={"thresholds": {}})
 def make_ner(nlp: Language, name: str, thresholds: dict[str, float]) -> Ner:
     """The trained finder; its weights come with the pipeline's folder. For the settings see :class:`Ner`."""
     return Ner(thresholds=thresholds)

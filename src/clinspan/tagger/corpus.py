@@ -15,7 +15,9 @@ from clinspan.tagger.model import Tagger
 from clinspan.tagger.network import B, E, O, S
 
 #: Components that the examples do not need.
-_BEHIND = frozenset(["clinspan_ner", "clinspan_external_ner", "clinspan_entities", "clinspan_linker", "clinspan_context"])
+_BEHIND = frozenset(
+    ["clinspan_ner", "clinspan_external_ner", "clinspan_entities", "clinspan_linker", "clinspan_context"]
+)
 
 
 def before_the_tagger(nlp: Language) -> list[str]:

@@ -7,7 +7,7 @@ given the scores, summed over everything else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -85,7 +85,9 @@ def spans(scores: Array, transitions: Array, lengths: Array) -> list[Found]:
         chosen[:n, t] = tag[:n]
         if t:
             tag[:n] = behind[rows[:n], t, tag[:n]]
-    return list(_read(chosen, count, column, first, label, _probabilities(chosen, alive, alpha, beta, links, factors, norms)))
+    return list(
+        _read(chosen, count, column, first, label, _probabilities(chosen, alive, alpha, beta, links, factors, norms))
+    )
 
 
 def _probabilities(

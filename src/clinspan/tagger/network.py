@@ -9,7 +9,7 @@ Sources: Hochreiter and Schmidhuber 1997 (LSTM); Lample et al. 2016 (LSTM and CR
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ TAGS = ("O", "B", "I", "E", "S")
 O, B, I, E, S = range(len(TAGS))  # noqa: E741
 #: Which tag may follow which.
 FOLLOWS = np.array(
-    [[a in (O, E, S) and b in (O, B, S) or a in (B, I) and b in (I, E) for b in range(5)] for a in range(5)]
+    [[(a in (O, E, S) and b in (O, B, S)) or (a in (B, I) and b in (I, E)) for b in range(5)] for a in range(5)]
 )
 STARTS = np.array([1, 1, 0, 0, 1], dtype=bool)
 ENDS = np.array([1, 0, 0, 1, 1], dtype=bool)

@@ -13,8 +13,7 @@ from spacy.vectors import Vectors
 
 from clinspan.tagger import words as word_features
 from clinspan.tagger.examples import UNKNOWN, Sentence
-from clinspan.tagger.network import TAGS, Array, Batch, Parameters, Shape, loss_and_gradients
-
+from clinspan.tagger.network import TAGS, Array, Batch, Parameters, loss_and_gradients
 
 WARM_UP = 200  # steps, or a tenth of all
 
@@ -153,7 +152,11 @@ class Adam:
         self.count += 1
         norm = float(np.sqrt(sum(float(np.vdot(g, g)) for g in found.values())))
         shrink = min(1.0, settings.clip / (norm + 1e-9))
-        rate = settings.rate * min(1.0, self.count / max(1, min(WARM_UP, self.steps // 10))) * max(0.1, 1 - 0.9 * self.count / self.steps)
+        rate = (
+            settings.rate
+            * min(1.0, self.count / max(1, min(WARM_UP, self.steps // 10)))
+            * max(0.1, 1 - 0.9 * self.count / self.steps)
+        )
         rate *= np.sqrt(1 - 0.999**self.count) / (1 - 0.9**self.count)
         for name, gradient in found.items():
             value, m, v = self.values[name], self._first[name], self._second[name]

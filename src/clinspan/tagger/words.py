@@ -1,7 +1,7 @@
 """What the network sees of a word: a pretrained vector of its pieces, and rows of trained tables.
 
-The vectors are floret's (Bojanowski et al. 2017 for the pieces; Miranda et al. 2022 for the hashing): a word's vector is
-the mean of rows that its piece and its character n-grams hash to, so that every word has one.
+The vectors are floret's (Bojanowski et al. 2017 for the pieces; Miranda et al. 2022 for the hashing): a word's vector
+is the mean of rows that the word and its character n-grams hash to, so that every word has one.
 """
 
 from __future__ import annotations
