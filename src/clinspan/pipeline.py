@@ -18,6 +18,7 @@ from spacy.tokens import Doc
 
 from clinspan import attributes, schema
 from clinspan.components.entities import set_entities
+from clinspan.components.memo import together
 from clinspan.components.tokenizer import cut_at, make_doc, words_and_spaces
 from clinspan.matching.container import is_index
 from clinspan.notes import column_names, decode, sanitize
@@ -27,11 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT = "en_clinspan"
+#: Characters of notes that go through a pipeline together.
+TOGETHER = 60_000
 #: Components that propose or merge entities: annotate() leaves them out.
 _FINDERS = frozenset(
     """
-    clinspan_terms clinspan_abbreviations clinspan_ner clinspan_external_ner clinspan_entities
-    ner beam_ner entity_ruler future_entity_ruler span_ruler spancat spancat_singlelabel span_finder medspacy_target_matcher medspacy_quickumls
+    clinspan_terms clinspan_abbreviations clinspan_ner clinspan_external_ner clinspan_entities ner beam_ner
+    entity_ruler future_entity_ruler span_ruler spancat spancat_singlelabel span_finder medspacy_target_matcher
+    medspacy_quickumls
     """.split()
 )
 _PREPARERS = frozenset(["clinspan_sentences", "clinspan_sections", "senter", "sentencizer"])
@@ -314,6 +318,38 @@ def process(nlp: Language, text: str) -> Doc:
     return nlp(sanitize(text))
 
 
+def process_all(nlp: Language, texts: Sequence[str]) -> list[Doc | Exception]:
+    """Run a pipeline on several notes as read: a Doc for each, or the exception that it raised.
+
+    Components that take less time for several Docs at once (``together``) are given them so, and one by one where that
+    fails.
+    """
+    docs: list[Doc | Exception] = [_guarded(nlp.make_doc, text) for text in texts]
+    components = [component for _, component in nlp.pipeline]
+    while components:
+        count = next((i for i, c in enumerate(components) if hasattr(c, "together")), len(components))
+        for i, doc in enumerate(docs):
+            for component in components[:count]:
+                if isinstance(doc, Exception):
+                    break
+                docs[i] = doc = _guarded(component, doc)
+        if count < len(components):
+            several = components[count]
+            try:
+                several.together([doc for doc in docs if isinstance(doc, Doc)])
+            except Exception:
+                docs = [doc if isinstance(doc, Exception) else _guarded(several, doc) for doc in docs]
+        components = components[count + 1 :]
+    return docs
+
+
+def _guarded(function: Any, argument: Any) -> Doc | Exception:
+    try:
+        return function(argument)  # type: ignore[no-any-return]
+    except Exception as error:
+        return error
+
+
 def describe(nlp: Language) -> dict[str, Any]:
     """Name, version, components, labels and counts of a pipeline, for ``clinspan info``."""
     counts: Mapping[str, int] = {
@@ -355,5 +391,7 @@ __all__ = [
     "load",
     "pipeline_name",
     "process",
+    "process_all",
+    "together",
     "use_ner",
 ]

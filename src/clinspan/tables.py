@@ -237,14 +237,17 @@ def extract(
         NotesError: a DataFrame without a text column.
     """
     from clinspan.notes import sanitize, to_notes
-    from clinspan.pipeline import pipeline_name
+    from clinspan.pipeline import TOGETHER, pipeline_name, process_all, together
 
     nlp = nlp or _default()
     rows = EntityRows(pipeline=pipeline_name(nlp), snippet=snippet)
     parts = []
-    for note in to_notes(notes):
-        text = sanitize(note.text)
-        rows.add(nlp(text), note.note_id, text)
+    read = ((note.note_id, sanitize(note.text)) for note in to_notes(notes))
+    for several in together(read, lambda pair: len(pair[1]), most=TOGETHER):
+        for (note_id, text), doc in zip(several, process_all(nlp, [text for _, text in several])):
+            if isinstance(doc, Exception):
+                raise doc
+            rows.add(doc, note_id, text)
         if len(rows) >= 50_000:
             parts.append(rows.take())
     parts.append(rows.take())

@@ -2,20 +2,21 @@
 
 Every written form has a number, the same in all Docs, so what a component wants to know of each token is one look-up
 in an array (:class:`PerWord`). Reading a span group makes every Span anew, which costs more than judging it. The
-memory is of one Doc, the last; threads that work on Docs of their own take it from each other, and read theirs anew.
+memory is of the last few Docs, as many as a component that works on several at once is given.
 """
 
 from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from spacy.attrs import IDX, SENT_START
 from spacy.tokens import Doc, Span, SpanGroup
 
+T = TypeVar("T")
 _growing = threading.RLock()
 
 
@@ -143,19 +144,26 @@ class _Memo:
         self.groups: dict[str, tuple[SpanGroup, list[Span]]] = {}
 
 
-_last: _Memo | None = None
+#: Docs of which something is kept: at most so many, and of at most so many tokens together beside the last.
+KEPT_DOCS, KEPT_TOKENS = 32, 50_000
+_recent: dict[int, _Memo] = {}  # by the Doc's id, the last one last
 
 
 def remember(doc: Doc, tokens: Tokens) -> _Memo:
     """Keep the tokenizer's own strings for the components that follow; their offsets are read from the Doc."""
-    global _last
     tokens.offsets = doc.to_array([IDX]).tolist() if len(doc) else []
-    memo = _last = _Memo(doc, tokens)
+    memo = _Memo(doc, tokens)
+    with _growing:
+        _recent.pop(id(doc), None)
+        size = sum(len(known.tokens.words) for known in _recent.values())
+        while _recent and (len(_recent) >= KEPT_DOCS or size + len(doc) > KEPT_TOKENS):
+            size -= len(_recent.pop(next(iter(_recent))).tokens.words)
+        _recent[id(doc)] = memo
     return memo
 
 
 def _memo(doc: Doc) -> _Memo:
-    memo = _last
+    memo = _recent.get(id(doc))
     if memo is None or memo.doc() is not doc or len(memo.tokens.words) != len(doc):
         memo = remember(doc, Tokens([token.text for token in doc], ()))
     return memo
@@ -204,3 +212,17 @@ def spans_of(doc: Doc, name: str) -> Sequence[Span]:
     spans = list(group)
     memo.groups[name] = (group, spans)
     return spans
+
+
+def together(items: Iterable[T], size: Callable[[T], int], *, most: int) -> Iterator[list[T]]:
+    """The items in batches: as many as something is kept of, whose sizes sum up to ``most``; a larger one alone."""
+    batch: list[T] = []
+    total = 0
+    for item in items:
+        if batch and (len(batch) >= KEPT_DOCS - 2 or total + size(item) > most):
+            yield batch
+            batch, total = [], 0
+        batch.append(item)
+        total += size(item)
+    if batch:
+        yield batch
