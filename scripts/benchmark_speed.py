@@ -3,6 +3,8 @@
     python scripts/benchmark_speed.py notes.csv
     python scripts/benchmark_speed.py notes.csv --lengths       # time against note length
     python scripts/benchmark_speed.py notes.csv --components    # share of each component
+    python scripts/benchmark_speed.py notes.csv --peer en_core_web_sm    # against that model's tok2vec and ner
+    python scripts/benchmark_speed.py notes.csv --floor         # the trained finder against what its arithmetic takes
 
 CPU time of one process; medians of alternating repeats. Rows are written to Arrow tables, as a run does.
 """
@@ -14,11 +16,13 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import spacy
 from spacy.language import Language
+from spacy.tokens import Doc
 
 from clinspan.notes import Note, read_notes, sanitize
-from clinspan.pipeline import codes_only, load, pipeline_name
+from clinspan.pipeline import TOGETHER, codes_only, load, pipeline_name, process_all, together
 from clinspan.tables import EntityRows
 
 
@@ -26,9 +30,10 @@ def rows_of(nlp: Language, texts: Sequence[str]) -> int:
     """The whole pipeline, rows to Arrow included; returns the number of rows."""
     rows = EntityRows(pipeline=pipeline_name(nlp))
     count = 0
-    for number, text in enumerate(texts):
-        text = sanitize(text)
-        rows.add(nlp(text), str(number), text)
+    for several in together(map(sanitize, texts), len, most=TOGETHER):
+        for text, doc in zip(several, process_all(nlp, several)):
+            assert isinstance(doc, Doc)
+            rows.add(doc, "", text)
         if len(rows) > 20_000:
             count += rows.take().num_rows
     return count + rows.take().num_rows
@@ -77,19 +82,73 @@ def _one_pass(nlp: Language, texts: Sequence[str]) -> dict[str, float]:
     spent = dict.fromkeys(["tokenizer", *nlp.pipe_names, "rows"], 0.0)
     rows = EntityRows(pipeline="")
     clock = time.process_time
-    for text in texts:
+    for several in together(texts, len, most=TOGETHER):
         before = clock()
-        doc = nlp.make_doc(text)
+        docs = [nlp.make_doc(text) for text in several]
         spent["tokenizer"] += clock() - before
         for name, component in nlp.pipeline:
             before = clock()
-            doc = component(doc)
+            if hasattr(component, "together"):
+                component.together(docs)
+            else:
+                docs = [component(doc) for doc in docs]
             spent[name] += clock() - before
         before = clock()
-        rows.add(doc, "", text)
+        for text, doc in zip(several, docs):
+            rows.add(doc, "", text)
         spent["rows"] += clock() - before
     spent["rows"] += cpu(rows.take)
     return spent
+
+
+def against(nlp: Language, peer: str, texts: Sequence[str], repeats: int) -> None:
+    """Print our whole pipeline's time against that of another model's tokenizer, tok2vec and ner, and the blank one."""
+    other, blank = spacy.load(peer), spacy.blank("en")
+    for name in other.pipe_names:
+        if name not in ("tok2vec", "ner"):
+            other.remove_pipe(name)
+    other.max_length = blank.max_length = 10**9
+    texts = [sanitize(text) for text in texts]
+
+    def theirs() -> int:
+        return sum(len(doc.ents) for doc in other.pipe(texts))
+
+    rows_of(nlp, texts), theirs()  # both warm
+    times = [
+        (cpu(lambda: [blank.make_doc(text) for text in texts]), cpu(theirs), cpu(lambda: rows_of(nlp, texts)))
+        for _ in range(repeats)
+    ]
+    for what, ratios in (
+        (f"{peer} ({'+'.join(other.pipe_names)}) / ours", [b / c for _, b, c in times]),
+        (f"{peer} / blank tokenizer", [b / a for a, b, _ in times]),
+        ("ours / blank tokenizer", [c / a for a, _, c in times]),
+    ):
+        print(f"{what}: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+
+
+def floor(nlp: Language, texts: Sequence[str], repeats: int) -> None:
+    """Print the multiply-adds a token of the trained finder, what they would take at the rate that this machine
+    multiplies large matrices at, and what the finder takes."""
+    ner = nlp.get_pipe("ner")
+    values = ner.tagger.values
+    docs = []
+    with nlp.select_pipes(
+        disable=[name for name in ("ner", "entities", "linker", "context") if name in nlp.pipe_names]
+    ):
+        docs = [nlp(text) for text in texts]
+    words = [token.text for doc in docs for token in doc if not token.is_space]
+    batches = list(together(docs, len, most=12_000))
+    distinct = sum(len({token.text for doc in several for token in doc}) for several in batches) / len(words)
+    once = values["recurrent0"].size + values["output"].size
+    each = values["input0"].size  # of each distinct word of a batch
+    a, b = (np.random.default_rng(0).random((1024, 1024), np.float32) for _ in range(2))
+    a @ b
+    rate = 1024**3 / statistics.median(cpu(lambda: a @ b) for _ in range(20))
+    taken = statistics.median(cpu(lambda: [ner.find(several) for several in batches]) for _ in range(repeats))
+    needed = once + each * distinct
+    print(f"multiply-adds a token: {once:,} and {each:,} for {distinct:.2f} distinct words a token, {needed:,.0f}")
+    print(f"rate {rate / 1e9:.1f} thousand million a second: floor {needed / rate * 1e6:.1f} us a token")
+    print(f"taken {taken / len(words) * 1e6:.1f} us a token, {taken / len(words) * rate / needed:.1f} times the floor")
 
 
 def by_component(nlp: Language, texts: Sequence[str], repeats: int) -> None:
@@ -114,6 +173,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=500, help="at most so many notes")
     parser.add_argument("--lengths", action="store_true")
     parser.add_argument("--components", action="store_true")
+    parser.add_argument("--peer", help="a spaCy model, installed or a folder")
+    parser.add_argument("--floor", action="store_true")
     options = parser.parse_args()
     texts = [note.text for note in read_notes([options.notes]) if isinstance(note, Note)][: options.limit]
     nlp = load(options.pipeline)
@@ -122,6 +183,10 @@ def main() -> None:
         by_length(nlp, texts, options.repeats)
     elif options.components:
         by_component(nlp, texts, options.repeats)
+    elif options.peer:
+        against(nlp, options.peer, texts, options.repeats)
+    elif options.floor:
+        floor(nlp, texts, options.repeats)
     else:
         compare(nlp, texts, options.repeats)
 

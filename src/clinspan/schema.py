@@ -110,7 +110,12 @@ ENTITIES: tuple[Column, ...] = (
     Column("concept_id", "string", True, "code of the concept in its vocabulary"),
     Column("vocabulary", "string", True, "the vocabulary: ICD10CM, DOID, HP, MESH, MONDO, UBERON, UNII, clinspan, …"),
     Column("concept_name", "string", True, "the concept's name in that vocabulary"),
-    Column("score", "float64", True, "how sure the finder is, 0 to 1 (null for dictionary matches)"),
+    Column(
+        "score",
+        "float64",
+        True,
+        "probability that the trained finder gives it, 0 to 1 (null where only the dictionary finds it)",
+    ),
     Column("source", "string", False, "the finder: `terms`, `abbreviations`, a terms file's name, `ner`, `given`"),
     Column("pipeline", "string", False, "name and version of the pipeline"),
 )

@@ -81,6 +81,32 @@ class Abbreviations(Stateless):
         return doc
 
 
+def short_forms(doc: Doc, spans: Sequence[Span]) -> Iterator[tuple[int, Span]]:
+    """The tokens that are a short form whose long form is one of these spans, with that span.
+
+    For finders behind this component: what they find of a long form, its short forms are.
+    """
+    pairs = user_data(doc).get(DEFINITIONS)
+    if not pairs or not spans:
+        return
+    by_end: dict[int, Span] = {}
+    for span in spans:
+        known = by_end.get(span.end)
+        if known is None or span.start < known.start:
+            by_end[span.end] = span
+    words = tokens_of(doc).words
+    meaning: dict[str, Span] = {}
+    for short_start, short_end, long_start, long_end in pairs:
+        short, long = doc.char_span(short_start, short_end), doc.char_span(long_start, long_end)
+        if short is not None and long is not None and len(short) == 1 and words[short.start] not in meaning:
+            span = _entity_of(by_end, long)
+            if span is not None:
+                meaning[words[short.start]] = span
+    for i, word in enumerate(words):
+        if word in meaning:
+            yield i, meaning[word]
+
+
 def definitions(doc: Doc, words: Sequence[str]) -> list[tuple[Span, Span]]:
     """Pairs (short form, long form), in the order of the note."""
     from scispacy.abbreviation import filter_matches, find_abbreviation

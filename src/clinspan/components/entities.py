@@ -1,7 +1,9 @@
 """Merge what the finders propose into the note's entities.
 
 Priority: the user's own terms first, then longer over shorter, then the finder's rank (abbreviations, the user's
-indexes, terms, ner), then the leftmost. Winners do not overlap. What stands in a section's header is no entity.
+indexes, terms), then the leftmost. The trained finder comes behind the user's terms and indexes; against the dictionary
+its span holds or gives way by label, as was measured (:data:`TRAINED_FIRST`). Winners do not overlap. What stands in a
+section's header is no entity.
 
 ``doc.spans["entities"]`` holds the winners in the order of the text, ``doc.spans["discarded"]`` the losers (label and
 source only), ``doc.ents`` the winners as spaCy's entities.
@@ -16,7 +18,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
-from clinspan.attributes import DISCARDED, ENTITIES, KEY, user_data
+from clinspan.attributes import DISCARDED, ENTITIES, KEY, stored_values, user_data
 from clinspan.components import Stateless
 from clinspan.components.memo import set_spans, spans_of
 from clinspan.components.sections import TITLES
@@ -24,6 +26,11 @@ from clinspan.components.sections import TITLES
 #: Span groups of the finders, by rank.
 FINDERS: tuple[str, ...] = ("user_terms", "abbreviations", "indexes", "terms", "ner")
 _TERMS = FINDERS.index("terms")  # whose spans never overlap
+#: Sources that a span of the trained finder may take the place of.
+_DICTIONARY = frozenset(["terms", "abbreviations"])
+_NER = FINDERS.index("ner")
+#: Labels whose spans of the trained finder hold against the dictionary's; those of the others only where longer.
+TRAINED_FIRST = frozenset(["CONDITION", "DRUG", "PROCEDURE", "MEASUREMENT"])
 #: Sections whose header is itself what is recorded: "COMPLICATIONS: None", "ESTIMATED BLOOD LOSS: 50 mL".
 _NAMED_BY_HEADER = frozenset(["complications", "drains", "estimated_blood_loss"])
 
@@ -70,22 +77,46 @@ def merge(groups: list[list[Span]]) -> tuple[list[Span], list[Span]]:
         if group is groups[_TERMS] or all(a.end <= b.start for a, b in pairwise(group)):
             return group, []
     ranked: list[tuple[Any, Span]] = []
-    for rank, group in enumerate(groups):
+    for rank, group in enumerate(groups[:_NER]):
         for span in group:
             ranked.append(((not rank, span.end - span.start, -rank, -span.start), span))
     ranked.sort(key=lambda pair: pair[0], reverse=True)
-    taken: set[int] = set()
-    winners, losers = [], []
+    owner: dict[int, Span] = {}
+    losers = []
     for _, span in ranked:
-        tokens = range(span.start, span.end)
-        if taken.isdisjoint(tokens):
-            taken.update(tokens)
-            winners.append(span)
-        else:
-            losers.append(span)
+        _take(span, owner, losers)
+    for span in sorted((span for group in groups[_NER:] for span in group), key=_likely):
+        rivals = {id(rival): rival for i in range(span.start, span.end) if (rival := owner.get(i)) is not None}
+        if all(_gives_way(rival, span) for rival in rivals.values()):
+            for rival in rivals.values():
+                losers.append(rival)
+                for i in range(rival.start, rival.end):
+                    del owner[i]
+        _take(span, owner, losers)
+    winners = list({id(span): span for span in owner.values()}.values())
     winners.sort(key=lambda s: s.start)
     losers.sort(key=lambda s: (s.start, s.end))
     return winners, losers
+
+
+def _take(span: Span, owner: dict[int, Span], losers: list[Span]) -> None:
+    """Have the span own its tokens, where nothing else does."""
+    tokens = range(span.start, span.end)
+    if owner.keys().isdisjoint(tokens):
+        owner.update(dict.fromkeys(tokens, span))
+    else:
+        losers.append(span)
+
+
+def _likely(span: Span) -> tuple[float, int]:
+    return (-(stored_values(span).get("score") or 0.0), span.start)
+
+
+def _gives_way(rival: Span, span: Span) -> bool:
+    """Whether an owner gives way to a span of the trained finder."""
+    if rival.id_ not in _DICTIONARY or (rival.start, rival.end, rival.label) == (span.start, span.end, span.label):
+        return False
+    return span.label_ in TRAINED_FIRST or span.end - span.start > rival.end - rival.start
 
 
 def set_entities(doc: Doc, winners: list[Span], losers: list[Span]) -> None:

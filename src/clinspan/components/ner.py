@@ -18,6 +18,7 @@ from spacy.tokens import Doc, Span
 
 from clinspan.attributes import KEY, user_data
 from clinspan.components import keep_files
+from clinspan.components.abbreviations import short_forms
 from clinspan.components.memo import set_spans, together, tokens_of
 from clinspan.tagger.calibration import calibrated
 from clinspan.tagger.examples import sequences
@@ -80,7 +81,14 @@ class Ner:
             for start, end, label, score in found:
                 spans.append(Span(doc, start, end, label=label, span_id=NER))
                 first, last = tokens.offsets[start], tokens.offsets[end - 1] + len(tokens.words[end - 1])
-                data.setdefault((KEY, first, last, label), {"score": score, "source": NER})
+                data.setdefault((KEY, first, last, label), {"source": NER}).setdefault("score", score)
+            taken = {i for span in spans for i in range(span.start, span.end)}
+            for i, long in list(short_forms(doc, spans)):
+                if i not in taken:
+                    spans.append(Span(doc, i, i + 1, label=long.label, span_id=NER))
+                    first, last = tokens.offsets[i], tokens.offsets[i] + len(tokens.words[i])
+                    score = data[(KEY, long.start_char, long.end_char, long.label_)]["score"]
+                    data.setdefault((KEY, first, last, long.label_), {"source": NER}).setdefault("score", score)
             if spans:
                 set_spans(doc, NER, spans)
 
