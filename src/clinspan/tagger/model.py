@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 from spacy.vectors import Vectors
+from threadpoolctl import ThreadpoolController
 
 from clinspan.matching import container
 from clinspan.matching.container import IndexFileError
@@ -74,11 +76,13 @@ class Tagger:
         """The spans of each sequence, in the order of its labels and text."""
         out: list[list[Found]] = [[] for _ in sequences]
         self._words.of(sequences)
-        for places in groups([len(s.words) for s in sequences]):
-            batch = self._batch([sequences[i] for i in places])
-            scores = emissions(self.values, encode(self.values, batch))
-            for found in spans(scores, self.values["transitions"], batch.lengths):
-                out[places[found.column]].append(found)
+        # the products are small: threads would wait for each other, and for those of other processes
+        with _threads().limit(limits=1, user_api="blas"):
+            for places in groups([len(s.words) for s in sequences]):
+                batch = self._batch([sequences[i] for i in places])
+                scores = emissions(self.values, encode(self.values, batch))
+                for found in spans(scores, self.values["transitions"], batch.lengths):
+                    out[places[found.column]].append(found)
         return out
 
     def _batch(self, sequences: Sequence[Sentence]) -> Batch:
@@ -138,6 +142,11 @@ class Tagger:
         data = np.frombuffer(file.arrays[_VECTORS], np.int8).reshape(floret.pop("rows"), -1) * scale
         vectors = Vectors(mode="floret", data=data, **floret)
         return cls(file.meta.pop("labels"), values, vectors, file.meta)
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def groups(lengths: Sequence[int]) -> Iterable[list[int]]:
