@@ -20,10 +20,12 @@ import numpy as np
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
+from threadpoolctl import ThreadpoolController
 
 from clinspan.notes import Note, read_notes, sanitize
 from clinspan.pipeline import TOGETHER, codes_only, load, pipeline_name, process_all, together
 from clinspan.tables import EntityRows
+from clinspan.tagger.corpus import before_the_tagger
 
 
 def rows_of(nlp: Language, texts: Sequence[str]) -> int:
@@ -131,10 +133,7 @@ def floor(nlp: Language, texts: Sequence[str], repeats: int) -> None:
     multiplies large matrices at, and what the finder takes."""
     ner = nlp.get_pipe("ner")
     values = ner.tagger.values
-    docs = []
-    with nlp.select_pipes(
-        disable=[name for name in ("ner", "entities", "linker", "context") if name in nlp.pipe_names]
-    ):
+    with nlp.select_pipes(enable=before_the_tagger(nlp)):
         docs = [nlp(text) for text in texts]
     words = [token.text for doc in docs for token in doc if not token.is_space]
     batches = list(together(docs, len, most=12_000))
@@ -143,7 +142,8 @@ def floor(nlp: Language, texts: Sequence[str], repeats: int) -> None:
     each = values["input0"].size  # of each distinct word of a batch
     a, b = (np.random.default_rng(0).random((1024, 1024), np.float32) for _ in range(2))
     a @ b
-    rate = 1024**3 / statistics.median(cpu(lambda: a @ b) for _ in range(20))
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        rate = 1024**3 / statistics.median(cpu(lambda: a @ b) for _ in range(20))
     taken = statistics.median(cpu(lambda: [ner.find(several) for several in batches]) for _ in range(repeats))
     needed = once + each * distinct
     print(f"multiply-adds a token: {once:,} and {each:,} for {distinct:.2f} distinct words a token, {needed:,.0f}")
