@@ -10,8 +10,8 @@
 Steps, each with its file in --output, skipped where the file is there: ``text.txt`` (tokenized open text),
 ``vectors.floret``, ``pretrained.npz``, ``teacher.npz`` (trained on annotated corpora), ``ner.weights`` (trained on
 these, and on notes that the dictionary and the teacher annotate). Training examples see a dictionary without names
-taken from annotated corpora, which would be too good there. Development parts are in no step but the printed scores, which do
-not choose anything. Settings and seeds are those of --config; the same machine gives the same weights.
+taken from annotated corpora, which would be too good there. Development parts are in no step but the printed scores,
+which do not choose anything. Settings and seeds are those of --config; the same machine gives the same weights.
 """
 
 from __future__ import annotations

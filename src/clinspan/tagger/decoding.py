@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clinspan.tagger.network import ENDS, FOLLOWS, STARTS, Array, B, E, O, S, chain
+from clinspan.tagger.network import ENDS, FOLLOWS, STARTS, Array, B, E, I, O, S, chain
 
 #: A token is outside beyond doubt where no other tag's score comes this near to that of outside.
 DOUBT = 7.0
@@ -32,7 +32,8 @@ class Found(NamedTuple):
 def spans(scores: Array, transitions: Array, lengths: Array) -> list[Found]:
     """The spans of a batch. ``scores``: T x B x L x K; ``transitions``: L x K x K, logarithms."""
     steps, size, labels, tags = scores.shape
-    open_ = scores[..., 1:].max(-1) > scores[..., O] - DOUBT  # T x B x L
+    other = np.maximum(np.maximum(scores[..., B], scores[..., I]), np.maximum(scores[..., E], scores[..., S]))
+    open_ = other > scores[..., O] - DOUBT  # T x B x L
     open_ &= (np.arange(steps)[:, None] < lengths)[..., None]
     if not open_.any():
         return []

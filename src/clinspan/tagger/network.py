@@ -133,7 +133,8 @@ def lstm(gates: Array, recurrent: Array, keep: dict[str, Array] | None = None) -
     """One layer in both directions.
 
     Args:
-        gates: T x D x B x 4H, the inputs' share of the gates: input, forget, output, candidate; overwritten.
+        gates: T x D x B x 4H, the inputs' share of the gates: input, forget, output, and twice the candidate;
+            overwritten.
         recurrent: D x H x 4H.
         keep: filled with what :func:`lstm_backward` needs.
 
@@ -142,9 +143,8 @@ def lstm(gates: Array, recurrent: Array, keep: dict[str, Array] | None = None) -
     """
     steps, two, batch, width = gates.shape
     units = width // 4
-    gates[..., 3 * units :] *= 2  # tanh(x) is 2 sigmoid(2x) - 1
     recurrent = recurrent.copy()
-    recurrent[..., 3 * units :] *= 2
+    recurrent[..., 3 * units :] *= 2  # tanh(x) is 2 sigmoid(2x) - 1
     hidden = np.empty((steps, two, batch, units), gates.dtype)
     cells, bent = (hidden, hidden) if keep is None else (np.empty_like(hidden), np.empty_like(hidden))
     cell = np.zeros((two, batch, units), gates.dtype)
@@ -203,6 +203,19 @@ def lstm_backward(d_hidden: Array, recurrent: Array, kept: Mapping[str, Array]) 
 # --- from words to the tags' scores ---
 
 
+def _doubled(share: Array) -> Array:
+    """The rows of both directions' gates, one after the other, the candidates' doubled, in place."""
+    share = share.reshape(-1, 2, 4, share.shape[-1] // 8)
+    share[:, :, 3] *= 2
+    return share.reshape(-1, 4 * share.shape[-1])
+
+
+def _gates(share: Array, rows: Array, turned: Array) -> Array:
+    """T x D x B x 4H: each position's row of the inputs' share; overwrites ``share``."""
+    listed = np.stack([2 * rows, 2 * rows[turned, np.arange(rows.shape[1])] + 1], axis=1)
+    return np.take(_doubled(share), listed, axis=0)
+
+
 def encode(
     values: Mapping[str, Array],
     batch: Batch,
@@ -224,6 +237,7 @@ def encode(
     steps, size = batch.words.shape
     columns = np.arange(size)
     turned = batch.backwards
+    positions = np.arange(steps * size).reshape(steps, size)
     x = word_inputs(values, batch)
     masks = [mask(*x.shape) if dropout else None]
     if masks[0] is not None:
@@ -236,16 +250,17 @@ def encode(
         width = recurrent.shape[2]
         share = out @ values[f"input{layer}"]
         share += values[f"bias{layer}"]
-        gates = np.empty((steps, 2, size, width), share.dtype)
-        if layer == 0:
-            gates[:, 0] = share[:, :width][batch.words]
-            gates[:, 1] = share[:, width:][batch.words[turned, columns]]
-            if "codes" in values:
-                gates[:, 0] += values["codes"][:, :width][batch.codes]
-                gates[:, 1] += values["codes"][:, width:][batch.codes[turned, columns]]
-        else:
-            gates[:, 0] = share[..., :width]
-            gates[:, 1] = share[turned, columns, width:]
+        codes = values["codes"].copy() if layer == 0 and "codes" in values else None
+        if codes is not None:
+            share += codes[0]  # of most words
+            codes -= codes[0]
+        gates = _gates(share, batch.words if layer == 0 else positions, turned)
+        if codes is not None:
+            coded = np.nonzero(batch.codes)
+            rows = _doubled(codes)
+            for direction, found in enumerate((batch.codes, batch.codes[turned, columns])):
+                t, b = np.nonzero(found)
+                gates[t, direction, b] += rows[2 * found[t, b] + direction]
         layers.append({} if keep is not None else None)
         hidden = lstm(gates, recurrent, layers[-1])
         out = np.concatenate([hidden[:, 0], hidden[turned, 1, columns]], axis=2)
