@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import lzma
 import os
 import subprocess
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import clinspan
+import tagging
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -132,3 +135,65 @@ def make(nlp, name, span_keys: list):
     out = run("benchmark_assertion.py", "demo", "--peers", "negspacy", *options)
     negated = next(line for line in out.splitlines() if line.startswith("| demo all | negated |"))
     assert ", p " in negated and "| demo all | negspacy 0.7 |" in out
+
+
+# --- training the network ---
+
+
+def training_data(folder: Path) -> Path:
+    """A corpus, notes and open text, all invented and small."""
+    own = folder / "corpora" / "own"
+    own.mkdir(parents=True)
+    spec = {"name": "own", "format": "jsonl", "splits": {"train": ["train.jsonl"], "dev": ["dev.jsonl"]}}
+    spec |= {"labels": {"CONDITION": "CONDITION", "DRUG": "DRUG"}, "marked": ["CONDITION", "DRUG"]}
+    (own / "spec.json").write_text(json.dumps({**spec, "licence": "none", "url": ""}))
+    for split, seed, count in (("train", 1, 200), ("dev", 2, 40)):
+        lines = []
+        for i, s in enumerate(tagging.sentences(count, seed)):
+            text = " ".join(s.words) + " And nothing else at all was said of it today ."
+            spans = [
+                {"start": text.index(w), "end": text.index(w) + len(w), "label": tagging.LABELS[column]}
+                for column in range(2)
+                for w, tag in zip(s.words, s.tags[:, column])
+                if tag
+            ]
+            lines.append(json.dumps({"id": f"{split}{i}", "text": text, "entities": spans}))
+        (own / f"{split}.jsonl").write_text("\n".join(lines))
+    for corpus, header, text in (
+        ("mtsamples/notes.csv", "note_id,text", "1,Nothing to see here at all today in the clinic or out of it."),
+        ("aci_bench/train.csv", "encounter_id,note", "1,He has asthma and takes aspirin . She has zorbax ."),
+        ("mts_dialog/train.csv", "ID,section_text", "1,No fever ."),
+    ):
+        path = folder / "corpora" / corpus
+        path.parent.mkdir()
+        path.write_text(f"{header}\n{text}\n")
+    (folder / "text").mkdir()
+    with lzma.open(folder / "text" / "fda_maude_2007.txt.xz", "wt") as out:
+        out.write("The pump has failed and she takes aspirin for it .\n" * 40)
+        dev = json.loads((own / "dev.jsonl").read_text().splitlines()[0])["text"]
+        out.write(f"{dev}\n")
+    return folder
+
+
+def test_training_from_text_to_weights(own_indexes: Path, tmp_path: Path) -> None:
+    data = training_data(tmp_path / "data")
+    config = json.loads((SCRIPTS / "train" / "config.json").read_text())
+    config |= {"labels": ["CONDITION", "DRUG", "DEVICE"], "hidden": [12], "corpora": {"own": 1.0}, "epochs": 6}
+    config |= {"teacher_epochs": 6, "vectors": {"invented": True, "rows": 200, "width": 8}}
+    config["pretraining"] |= {"words": 3000, "workers": 2, "tokens": 200, "epochs": 3}
+    config["training"] |= {"tokens": 120, "rate": 0.01, "dropout": 0.1, "average": 0.9}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    arguments = ["--data", data, "--config", tmp_path / "config.json", "--indexes", own_indexes]
+    out = run("train/run.py", *arguments, "--open-indexes", own_indexes, "--output", tmp_path / "out")
+    assert "fda_maude_2007: 40 paragraphs" in out and "1 left out" in out  # a development document
+    assert "teacher.npz:" in out and "notes: " in out and "own: 200 sentences" in out
+    assert float(out.split("own ")[-1].split()[0]) > 0.9  # the last epoch's F1
+    again = run("train/run.py", *arguments, "--output", tmp_path / "out")
+    assert "ner.weights: there already" in again and "epoch" not in again
+    weights = tmp_path / "out" / "ner.weights"
+    run("build_pipeline.py", "--indexes", own_indexes, "--weights", weights, "--output", tmp_path / "pipe")
+    nlp = clinspan.load(tmp_path / "pipe")
+    doc = nlp("She has zorfen and takes mintul .")
+    found = [(e.text, e.label_, e._.source) for e in doc.spans["entities"]]
+    assert found == [("zorfen", "CONDITION", "ner"), ("mintul", "DRUG", "ner")]
+    assert nlp.meta["sha256"]["ner.weights"] == hashlib.sha256(weights.read_bytes()).hexdigest()

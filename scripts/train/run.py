@@ -34,7 +34,7 @@ import vectors
 from spacy.vectors import Vectors
 
 from clinspan.components.terms import INDEX_FILE
-from clinspan.corpora import gold_of, load_spec
+from clinspan.corpora import gold_of
 from clinspan.pipeline import load
 from clinspan.tagger import corpus, finetune, pretraining, training, words
 from clinspan.tagger.examples import CODES, UNKNOWN, Sentence
@@ -78,7 +78,7 @@ class Recipe:
     # --- steps ---
 
     def text(self, path: Path) -> None:
-        for line in text.write(self.data / "text", path):
+        for line in text.write(self.data, path, list(self.config["corpora"])):
             say(f"  {line}")
 
     def vectors(self) -> Vectors:
@@ -118,11 +118,9 @@ class Recipe:
         """The corpora's sentences."""
         out = {}
         for name, weight in self.config["corpora"].items():
-            spec = load_spec(
-                self.data / "corpora" / name if (self.data / "corpora" / name / "spec.json").exists() else name
-            )
+            spec = text.spec_of(name, self.data)
             if split in spec.splits:
-                gold = gold_of(spec, split=split)
+                gold = gold_of(spec, data=self.data / "corpora" / name, split=split)
                 found = corpus.examples(self.open_nlp, gold, self.labels, weight=weight)
                 out[name] = [s for document in found for s in document if s.words]
         return out
@@ -177,7 +175,9 @@ class Recipe:
             teacher = Tagger(labels, {name: file[name] for name in file.files}, start[1])
         unneeded = [name for name in ("ner", "linker", "context") if name in self.nlp.pipe_names]
         with self.nlp.select_pipes(disable=unneeded):
-            found = list(silver.examples(self.nlp, teacher, silver.notes(self.data), self.labels))
+            found = list(
+                silver.examples(self.nlp, teacher, silver.notes(self.data, list(self.config["corpora"])), self.labels)
+            )
         say(f"notes: {len(found):,} sentences, {sum(len(s.words) for s in found):,} tokens")
         return found
 
@@ -208,7 +208,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--open-indexes", type=Path, help="folder of a terms.index without names from corpora")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args(arguments)
-    os.environ["CLINSPAN_DATA"] = str(options.data)
     Recipe(json.loads(options.config.read_text(encoding="utf-8")), options).run()
 
 

@@ -28,10 +28,10 @@ OBJECTION = 0.5  # at which the dictionary's label is in doubt
 WEIGHT = 0.5  # of these examples against annotated ones
 
 
-def notes(data: Path) -> Iterator[str]:
+def notes(data: Path, corpora: Sequence[str]) -> Iterator[str]:
     """Clinical notes and narratives whose licences let weights be trained on them; none that shares a run of words
     with a development document or with MTSamples."""
-    kept_out = text.held_out()
+    kept_out = text.held_out(data, corpora)
     with (data / "corpora" / "mtsamples" / "notes.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             kept_out |= text.runs(text.tokenized(row["text"]))
@@ -51,6 +51,8 @@ def _all_notes(data: Path) -> Iterator[str]:
         yield json.loads(path.read_text(encoding="utf-8"))["note"]
     for name, step in TAKEN.items():
         path = data / "text" / f"{name}.txt.xz"
+        if not path.exists():
+            continue
         with lzma.open(path, "rt", encoding="utf-8") as lines:
             yield from (line.strip() for i, line in enumerate(lines) if i % step == 7 % step)
 

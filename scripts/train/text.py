@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from clinspan.components.tokenizer import words_of
-from clinspan.corpora import load_spec, read_corpus
+from clinspan.corpora import Document, Spec, load_spec, read_corpus
 
-#: Corpora whose development parts must not be in any text, and those whose training parts are added to it.
-SCORED = ("bc5cdr", "ncbi_disease", "maccrobat", "chia", "phee", "neurotrialner")
-ADDED = (*SCORED, "biored")
+#: Corpora whose development parts must not be in any text, and whose training parts are added to it.
+CORPORA = ("bc5cdr", "ncbi_disease", "maccrobat", "chia", "phee", "neurotrialner", "biored")
 #: One in so many paragraphs of a file that would otherwise outweigh the rest with text of one kind.
 THINNED = {"vaers_1990_2006": 3}
 RUN = 12
@@ -41,36 +40,43 @@ def runs(words: Sequence[str]) -> set[int]:
     return set(total.tolist())
 
 
-def held_out() -> set[int]:
+def spec_of(name: str, data: Path) -> Spec:
+    """The spec that lies with the data, else the bundled one."""
+    folder = data / "corpora" / name
+    return load_spec(folder if (folder / "spec.json").exists() else name)
+
+
+def documents(data: Path, corpora: Iterable[str], split: str) -> Iterator[Document]:
+    """The documents of a part of the corpora that have it."""
+    for name in corpora:
+        spec = spec_of(name, data)
+        if split in spec.splits:
+            yield from read_corpus(spec, data=data / "corpora" / name, split=split)
+
+
+def held_out(data: Path, corpora: Iterable[str]) -> set[int]:
     """The runs of every development document."""
     found: set[int] = set()
-    for name in SCORED:
-        for document in read_corpus(load_spec(name), split="dev"):
-            found |= runs(tokenized(document.text))
+    for document in documents(data, corpora, "dev"):
+        found |= runs(tokenized(document.text))
     return found
 
 
-def training_text() -> Iterator[str]:
-    """The texts of the corpora's training parts."""
-    for name in ADDED:
-        for document in read_corpus(load_spec(name), split="train"):
-            yield from document.text.splitlines()
-
-
-def open_text(data: Path) -> Iterator[tuple[str, Iterable[str]]]:
+def open_text(data: Path, corpora: Iterable[str]) -> Iterator[tuple[str, Iterable[str]]]:
     """The name of each text, and its paragraphs."""
-    for path in sorted(data.glob("*.txt.xz")):
+    for path in sorted((data / "text").glob("*.txt.xz")):
         name = path.name.removesuffix(".txt.xz")
         with lzma.open(path, "rt", encoding="utf-8") as lines:
             yield name, (line for i, line in enumerate(lines) if i % THINNED.get(name, 1) == 0)
-    yield "training parts", training_text()
+    trained = documents(data, corpora, "train")
+    yield "training parts", (line for document in trained for line in document.text.splitlines())
 
 
-def write(data: Path, output: Path) -> Iterator[str]:
+def write(data: Path, output: Path, corpora: Sequence[str] = CORPORA) -> Iterator[str]:
     """Write the paragraphs; yields a line a text about what came of it."""
-    kept_out = held_out()
+    kept_out = held_out(data, corpora)
     with output.open("w", encoding="utf-8") as out:
-        for name, paragraphs in open_text(data):
+        for name, paragraphs in open_text(data, corpora):
             kept = tokens = left_out = 0
             for paragraph in paragraphs:
                 words = tokenized(paragraph)
@@ -89,7 +95,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    for line in write(options.data / "text", options.output):
+    for line in write(options.data, options.output):
         print(line, flush=True)
 
 
