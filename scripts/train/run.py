@@ -8,10 +8,10 @@
     python scripts/results.py
 
 Steps, each with its file in --output, skipped where the file is there: ``text.txt`` (tokenized open text),
-``vectors.floret``, ``pretrained.npz``, ``teacher.npz`` (trained on annotated corpora), ``ner.weights`` (trained on
-these, and on notes that the dictionary and the teacher annotate). Training examples see a dictionary without names
-taken from annotated corpora, which would be too good there. Development parts are in no step but the printed scores,
-which do not choose anything. Settings and seeds are those of --config; the same machine gives the same weights.
+``vectors.floret``, ``pretrained.npz``, ``teacher.npz`` (trained on annotated corpora), ``trained.npz`` (on
+these, and on notes that the dictionary and the teacher annotate), ``ner.weights``. Training examples see a dictionary
+without names taken from annotated corpora, which would be too good there. Development parts are in no step but the
+printed scores, which do not choose anything. Settings and seeds are those of --config; the same machine gives the same weights.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from spacy.vectors import Vectors
 from clinspan.components.terms import INDEX_FILE
 from clinspan.corpora import gold_of
 from clinspan.pipeline import load
-from clinspan.tagger import corpus, finetune, pretraining, training, words
+from clinspan.tagger import corpus, finetune, pretraining, register, training, words
 from clinspan.tagger.examples import CODES, UNKNOWN, Sentence
 from clinspan.tagger.model import Tagger
 from clinspan.tagger.network import Parameters, Shape, initial
@@ -185,14 +185,34 @@ class Recipe:
         """Train on all but a few sentences, calibrate on those, and write the weights."""
         step = self.config["held_out"]
         rest = [s for i, s in enumerate(sentences) if i % step]
-        values = self.train(self.labels, self.config["epochs"], start, rest, dev)
-        tagger = Tagger(self.labels, values, start[1])
+
+        def fit(trained: Path) -> None:
+            np.savez(trained, **self.train(self.labels, self.config["epochs"], start, rest, dev))
+
+        with np.load(self.made("trained.npz", fit)) as file:
+            tagger = Tagger(self.labels, {name: file[name] for name in file.files}, start[1])
         tagger.meta.update(
             calibration=finetune.calibrate(tagger, sentences[::step]),
             thresholds=self.config["thresholds"],
             trained_on=sorted(self.config["corpora"]),
         )
+        if self.config["silver"]:
+            tagger.meta["register"] = self.register(tagger)
         tagger.to_file(path)
+
+    def register(self, tagger: Tagger) -> list[float]:
+        """Weights that tell literature, the corpora's documents, from notes."""
+        names = list(self.config["corpora"])
+        texts = [document.text for document in text.documents(self.data, names, "train")]
+        count = len(texts)
+        texts += silver.notes(self.data, names)
+        means = []
+        for listed in map(text.tokenized, texts):
+            means.append(tagger.mean_vector([Sentence(listed, np.zeros(len(listed), np.int64))]))
+        weights = register.fit(np.array(means), [i < count for i in range(len(texts))])
+        right = np.mean([(register.probability(m, weights) > 0.5) == (i < count) for i, m in enumerate(means)])
+        say(f"register: {count:,} documents of literature, {len(texts) - count:,} of notes; {right:.3f} told right")
+        return weights
 
 
 def _columns(sentences: Iterable[Sentence], columns: Sequence[int]) -> list[Sentence]:

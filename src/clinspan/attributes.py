@@ -19,6 +19,8 @@ from clinspan.matching.lookup import Candidate
 KEY = "clinspan"
 ENTITIES = "entities"
 DISCARDED = "discarded"
+#: Key of ``doc.user_data``: what kind of text the trained finder takes a document for.
+REGISTER = "clinspan.register"
 
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(schema.FLAGS, False),

@@ -1,9 +1,10 @@
 """Merge what the finders propose into the note's entities.
 
 Priority: the user's own terms first, then longer over shorter, then the finder's rank (abbreviations, the user's
-indexes, terms), then the leftmost. The trained finder comes behind the user's terms and indexes; against the dictionary
-its span holds or gives way by label, as was measured (:data:`TRAINED_FIRST`). Winners do not overlap. What stands in a
-section's header is no entity.
+indexes, terms), then the leftmost. Where the trained finder comes was measured, by label and by the kind of text. In
+notes, whose conventions the dictionary was written for, it adds what the others leave free. In literature (abstracts,
+case reports, trial criteria), which annotated corpora are of, it decides instead of the dictionary, but for the labels
+that those hardly mark (:data:`KEPT`). Winners do not overlap. What stands in a section's header is no entity.
 
 ``doc.spans["entities"]`` holds the winners in the order of the text, ``doc.spans["discarded"]`` the losers (label and
 source only), ``doc.ents`` the winners as spaCy's entities.
@@ -18,19 +19,20 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
-from clinspan.attributes import DISCARDED, ENTITIES, KEY, stored_values, user_data
+from clinspan.attributes import DISCARDED, ENTITIES, KEY, REGISTER, stored_values, user_data
 from clinspan.components import Stateless
 from clinspan.components.memo import set_spans, spans_of
 from clinspan.components.sections import TITLES
+from clinspan.tagger.register import LITERATURE
 
 #: Span groups of the finders, by rank.
 FINDERS: tuple[str, ...] = ("user_terms", "abbreviations", "indexes", "terms", "ner")
 _TERMS = FINDERS.index("terms")  # whose spans never overlap
-#: Sources that a span of the trained finder may take the place of.
+#: Sources of the dictionary's spans.
 _DICTIONARY = frozenset(["terms", "abbreviations"])
 _NER = FINDERS.index("ner")
-#: Labels whose spans of the trained finder hold against the dictionary's; those of the others only where longer.
-TRAINED_FIRST = frozenset(["CONDITION", "DRUG", "PROCEDURE", "MEASUREMENT"])
+#: Labels that the dictionary decides in literature too.
+KEPT = frozenset(["DEVICE", "OBSERVATION"])
 #: Sections whose header is itself what is recorded: "COMPLICATIONS: None", "ESTIMATED BLOOD LOSS: 50 mL".
 _NAMED_BY_HEADER = frozenset(["complications", "drains", "estimated_blood_loss"])
 
@@ -41,7 +43,7 @@ class Entities(Stateless):
     def __call__(self, doc: Doc) -> Doc:
         groups = [list(spans_of(doc, name)) for name in FINDERS]
         groups, headings = without_headings(doc, groups)
-        winners, losers = merge(groups)
+        winners, losers = merge(groups, literature=user_data(doc).get(REGISTER) == LITERATURE)
         losers += headings
         if losers:
             kept = {(s.start_char, s.end_char, s.label_) for s in winners}
@@ -67,8 +69,13 @@ def without_headings(doc: Doc, groups: list[list[Span]]) -> tuple[list[list[Span
     return [[span for span in group if span.start not in taken] for group in groups], headings
 
 
-def merge(groups: list[list[Span]]) -> tuple[list[Span], list[Span]]:
-    """Winners and losers, each in the order of the text. ``groups``: the finders' spans, by rank, the user's first."""
+def merge(groups: list[list[Span]], *, literature: bool = False) -> tuple[list[Span], list[Span]]:
+    """Winners and losers, each in the order of the text.
+
+    Args:
+        groups: the finders' spans, by rank, the user's first.
+        literature: whether the trained finder decides, where it found anything at all.
+    """
     filled = [group for group in groups if group]
     if not filled:
         return [], []
@@ -76,47 +83,33 @@ def merge(groups: list[list[Span]]) -> tuple[list[Span], list[Span]]:
         group = filled[0]
         if group is groups[_TERMS] or all(a.end <= b.start for a, b in pairwise(group)):
             return group, []
+    trained = sorted((span for group in groups[_NER:] for span in group), key=_likely)
+    decides = literature and bool(trained)
     ranked: list[tuple[Any, Span]] = []
+    losers: list[Span] = []
     for rank, group in enumerate(groups[:_NER]):
         for span in group:
-            ranked.append(((not rank, span.end - span.start, -rank, -span.start), span))
+            if decides and span.id_ in _DICTIONARY and span.label_ not in KEPT:
+                losers.append(span)
+            else:
+                ranked.append(((not rank, span.end - span.start, -rank, -span.start), span))
     ranked.sort(key=lambda pair: pair[0], reverse=True)
-    owner: dict[int, Span] = {}
-    losers = []
-    for _, span in ranked:
-        _take(span, owner, losers)
-    for span in sorted((span for group in groups[_NER:] for span in group), key=_likely):
-        rivals = {id(rival): rival for i in range(span.start, span.end) if (rival := owner.get(i)) is not None}
-        if all(_gives_way(rival, span) for rival in rivals.values()):
-            for rival in rivals.values():
-                losers.append(rival)
-                for i in range(rival.start, rival.end):
-                    del owner[i]
-        _take(span, owner, losers)
-    winners = list({id(span): span for span in owner.values()}.values())
+    taken: set[int] = set()
+    winners = []
+    for span in [*(span for _, span in ranked), *trained]:
+        tokens = range(span.start, span.end)
+        if taken.isdisjoint(tokens):
+            taken.update(tokens)
+            winners.append(span)
+        else:
+            losers.append(span)
     winners.sort(key=lambda s: s.start)
     losers.sort(key=lambda s: (s.start, s.end))
     return winners, losers
 
 
-def _take(span: Span, owner: dict[int, Span], losers: list[Span]) -> None:
-    """Have the span own its tokens, where nothing else does."""
-    tokens = range(span.start, span.end)
-    if owner.keys().isdisjoint(tokens):
-        owner.update(dict.fromkeys(tokens, span))
-    else:
-        losers.append(span)
-
-
 def _likely(span: Span) -> tuple[float, int]:
     return (-(stored_values(span).get("score") or 0.0), span.start)
-
-
-def _gives_way(rival: Span, span: Span) -> bool:
-    """Whether an owner gives way to a span of the trained finder."""
-    if rival.id_ not in _DICTIONARY or (rival.start, rival.end, rival.label) == (span.start, span.end, span.label):
-        return False
-    return span.label_ in TRAINED_FIRST or span.end - span.start > rival.end - rival.start
 
 
 def set_entities(doc: Doc, winners: list[Span], losers: list[Span]) -> None:

@@ -1,10 +1,11 @@
 """The trained finder: a network's entities beside those of the dictionary.
 
 It reads each sentence's words and what the dictionary says of them, and proposes entities of each label with the
-probability that it gives them. What is less likely than the label's threshold is left out; the thresholds, and which
-label gives way to which finder where they overlap (:mod:`~clinspan.components.entities`), were measured.
+probability that it gives them. In notes, what is less likely than the label's threshold is left out.
 
-``doc.spans["ner"]`` holds the proposals; ``span._.score`` the calibrated probability.
+``doc.spans["ner"]`` holds the proposals, ``span._.score`` the calibrated probability, and
+``doc.user_data["clinspan.register"]`` what kind of text it takes the document for: the merger
+(:mod:`~clinspan.components.entities`) goes by it.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from clinspan.attributes import KEY, user_data
+from clinspan.attributes import KEY, REGISTER, user_data
 from clinspan.components import keep_files
 from clinspan.components.abbreviations import short_forms
 from clinspan.components.memo import set_spans, together, tokens_of
 from clinspan.tagger.calibration import calibrated
-from clinspan.tagger.examples import sequences
+from clinspan.tagger.examples import Sentence, sequences
 from clinspan.tagger.model import Tagger
+from clinspan.tagger.register import LITERATURE, NOTES
 
 NER = "ner"
+AUTO = "auto"
 MODEL_FILE = "ner.weights"
 _TOGETHER = 12_000  # tokens of Docs that are read in one go
 
@@ -33,11 +36,19 @@ class Ner:
     """The component; :meth:`find` is the pure function inside.
 
     Args:
-        thresholds: by label, the least score of an entity; what is not listed takes the model's own.
+        thresholds: by label, the least score of an entity that the dictionary does not find in a note; what is not
+            listed takes the model's own.
+        register: ``notes`` or ``literature``, for the merger; ``auto`` to tell it from each text's words.
+
+    Raises:
+        ValueError: another register.
     """
 
-    def __init__(self, *, thresholds: Mapping[str, float] | None = None) -> None:
+    def __init__(self, *, thresholds: Mapping[str, float] | None = None, register: str = AUTO) -> None:
+        if register not in (AUTO, NOTES, LITERATURE):
+            raise ValueError(f"register is not one of {AUTO}, {NOTES}, {LITERATURE}: {register!r}")
         self.thresholds = dict(thresholds or {})
+        self.register = register
         self.tagger: Tagger | None = None
         self._path: Path | None = None
 
@@ -74,7 +85,8 @@ class Ner:
         """Read several Docs in one go, which takes less time than one by one and gives the same."""
         if self.tagger is None:
             return
-        for doc, found in zip(docs, self.find(docs)):
+        for doc, (register, found) in zip(docs, self.find(docs)):
+            user_data(doc)[REGISTER] = register
             tokens = tokens_of(doc)
             data = user_data(doc)
             spans = []
@@ -92,22 +104,33 @@ class Ner:
             if spans:
                 set_spans(doc, NER, spans)
 
-    def find(self, docs: Sequence[Doc]) -> list[list[tuple[int, int, str, float]]]:
-        """Of each Doc its proposals as (first token, one past the last, label, score), in the order of the text."""
+    def find(self, docs: Sequence[Doc]) -> list[tuple[str, list[tuple[int, int, str, float]]]]:
+        """Of each Doc its register, and its proposals as (first token, one past the last, label, score), in the order
+        of the text."""
         tagger = self.tagger
         assert tagger is not None
         least = {**tagger.meta.get("thresholds", {}), **self.thresholds}
         calibration = tagger.meta.get("calibration", {})
-        out: list[list[tuple[int, int, str, float]]] = [[] for _ in docs]
         listed = [(i, sentence) for i, doc in enumerate(docs) for sentence in sequences(doc)]
+        by_doc: list[list[Sentence]] = [[] for _ in docs]
+        for i, sentence in listed:
+            by_doc[i].append(sentence)
+        registers = [self._register_of(sentences) for sentences in by_doc]
+        out: list[list[tuple[int, int, str, float]]] = [[] for _ in docs]
         for (i, sentence), found in zip(listed, tagger.find([sentence for _, sentence in listed])):
             places = sentence.places
             for _, start, end, number, probability in found:
                 label = tagger.labels[number]
                 score = calibrated(probability, *calibration.get(label, (1.0, 0.0)))
-                if score >= least.get(label, 0.0):
+                if registers[i] == LITERATURE or score >= least.get(label, 0.0):
                     out[i].append((places[start], places[end - 1] + 1, label, score))
-        return [sorted(found) for found in out]
+        return [(register, sorted(found)) for register, found in zip(registers, out)]
+
+    def _register_of(self, sentences: Sequence[Sentence]) -> str:
+        if self.register != AUTO:
+            return self.register
+        assert self.tagger is not None
+        return LITERATURE if self.tagger.is_literature(sentences) else NOTES
 
     # --- saving ---
 
@@ -143,14 +166,16 @@ class Ner:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.thresholds, self.to_bytes())
+        return _restored, (self.thresholds, self.register, self.to_bytes())
 
 
-def _restored(thresholds: Mapping[str, float], data: bytes) -> Ner:
-    return Ner(thresholds=thresholds).from_bytes(data)
+def _restored(thresholds: Mapping[str, float], register: str, data: bytes) -> Ner:
+    return Ner(thresholds=thresholds, register=register).from_bytes(data)
 
 
-@Language.factory("clinspan_ner", requires=["doc.spans"], assigns=["doc.spans"], default_config={"thresholds": {}})
-def make_ner(nlp: Language, name: str, thresholds: dict[str, float]) -> Ner:
+@Language.factory(
+    "clinspan_ner", requires=["doc.spans"], assigns=["doc.spans"], default_config={"thresholds": {}, "register": AUTO}
+)
+def make_ner(nlp: Language, name: str, thresholds: dict[str, float], register: str) -> Ner:
     """The trained finder; its weights come with the pipeline's folder. For the settings see :class:`Ner`."""
-    return Ner(thresholds=thresholds)
+    return Ner(thresholds=thresholds, register=register)

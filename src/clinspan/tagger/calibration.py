@@ -24,7 +24,7 @@ def calibrated(probability: float, slope: float = 1.0, offset: float = 0.0) -> f
 def fit(probabilities: Sequence[float], right: Sequence[bool]) -> tuple[float, float]:
     """Slope and offset that make the answers most likely; (1, 0) where there are too few of either kind.
 
-    Newton's method on the two numbers, with a slight pull towards (1, 0).
+    Newton's method on the two numbers, with a pull towards (1, 0), in steps short enough not to overshoot.
     """
     y = np.asarray(right, float)
     if min(y.sum(), (1 - y).sum()) < _LEAST:
@@ -33,10 +33,11 @@ def fit(probabilities: Sequence[float], right: Sequence[bool]) -> tuple[float, f
     x = np.stack([np.log(p / (1 - p)), np.ones_like(p)], axis=1)
     weights = start = np.array([1.0, 0.0])
     for _ in range(_STEPS):
-        q = 1 / (1 + np.exp(-x @ weights))
+        q = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
         gradient = x.T @ (q - y) + (weights - start)
         curvature = (x * (q * (1 - q))[:, None]).T @ x + np.eye(2)
         step = np.linalg.solve(curvature, gradient)
+        step *= min(1.0, 0.5 / max(1e-12, float(np.abs(step).max())))
         weights = weights - step
         if np.abs(step).max() < 1e-8:
             break

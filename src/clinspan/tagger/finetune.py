@@ -110,7 +110,7 @@ def calibrate(tagger: Tagger, sentences: list[Sentence]) -> dict[str, tuple[floa
                 continue
             wanted = set(spans_of_tags(sentence.tags[:, label]))
             for span in found:
-                if span.label == label:
+                if span.label == label and (sentence.tags[span.start : span.end, label] != UNKNOWN).all():
                     probabilities.append(span.probability)
                     right.append((span.start, span.end) in wanted)
     fits = {tagger.labels[label]: calibration.fit(*pair) for label, pair in answers.items()}

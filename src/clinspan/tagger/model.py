@@ -13,6 +13,7 @@ from threadpoolctl import ThreadpoolController
 
 from clinspan.matching import container
 from clinspan.matching.container import IndexFileError
+from clinspan.tagger import register
 from clinspan.tagger import words as word_features
 from clinspan.tagger.decoding import Found, spans
 from clinspan.tagger.examples import Sentence
@@ -84,6 +85,19 @@ class Tagger:
                 for found in spans(scores, self.values["transitions"], batch.lengths):
                     out[places[found.column]].append(found)
         return out
+
+    def mean_vector(self, sequences: Sequence[Sentence]) -> Array:
+        """The mean of the words' vectors; zeros without words."""
+        self._words.of(sequences)
+        numbers = [self._words.numbers[word] for s in sequences for word in s.words]
+        width = self.vectors.shape[1]
+        mean: Array = self._words.rows[numbers, :width].mean(0) if numbers else np.zeros(width, np.float32)
+        return mean
+
+    def is_literature(self, sequences: Sequence[Sentence]) -> bool:
+        """Whether a document is literature rather than a note, by its words (:mod:`~clinspan.tagger.register`)."""
+        weights = self.meta.get("register")
+        return bool(weights) and register.probability(self.mean_vector(sequences), weights) > 0.5
 
     def _batch(self, sequences: Sequence[Sentence]) -> Batch:
         lengths = np.array([len(s.words) for s in sequences])
