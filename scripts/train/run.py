@@ -11,7 +11,8 @@ Steps, each with its file in --output, skipped where the file is there: ``text.t
 ``vectors.floret``, ``pretrained.npz``, ``teacher.npz`` (trained on annotated corpora), ``trained.npz`` (on
 these, and on notes that the dictionary and the teacher annotate), ``ner.weights``. Training examples see a dictionary
 without names taken from annotated corpora, which would be too good there. Development parts are in no step but the
-printed scores, which do not choose anything. Settings and seeds are those of --config; the same machine gives the same weights.
+printed scores, which do not choose anything. Settings and seeds are those of --config; the same machine gives the same
+weights.
 """
 
 from __future__ import annotations

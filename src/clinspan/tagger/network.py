@@ -247,7 +247,6 @@ def encode(
     out = x
     for layer in range(depth):
         recurrent = values[f"recurrent{layer}"]
-        width = recurrent.shape[2]
         share = out @ values[f"input{layer}"]
         share += values[f"bias{layer}"]
         codes = values["codes"].copy() if layer == 0 and "codes" in values else None
@@ -256,7 +255,6 @@ def encode(
             codes -= codes[0]
         gates = _gates(share, batch.words if layer == 0 else positions, turned)
         if codes is not None:
-            coded = np.nonzero(batch.codes)
             rows = _doubled(codes)
             for direction, found in enumerate((batch.codes, batch.codes[turned, columns])):
                 t, b = np.nonzero(found)

@@ -1,8 +1,9 @@
 """Notes or literature: what kind of text a document is, told from its words.
 
-Annotated corpora follow the guidelines of their makers, and nearly all are of literature: abstracts, case reports, trial
-criteria. A network trained on them knows their conventions best; in notes the dictionary does. So the merger asks which
-of the two a document is (:mod:`clinspan.components.entities`): a logistic regression on the mean of its words' vectors.
+Annotated corpora follow the guidelines of their makers, and nearly all are of literature: abstracts, case reports,
+trial criteria. A network trained on them knows their conventions best; in notes the dictionary does. So the merger asks
+which of the two a document is (:mod:`clinspan.components.entities`): a logistic regression on the mean of its words'
+vectors.
 """
 
 from __future__ import annotations
