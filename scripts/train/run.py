@@ -211,7 +211,7 @@ class Recipe:
         for listed in map(text.tokenized, texts):
             means.append(tagger.mean_vector([Sentence(listed, np.zeros(len(listed), np.int64))]))
         weights = register.fit(np.array(means), [i < count for i in range(len(texts))])
-        right = np.mean([(register.probability(m, weights) > 0.5) == (i < count) for i, m in enumerate(means)])
+        right = np.mean([register.is_literature(m, weights) == (i < count) for i, m in enumerate(means)])
         say(f"register: {count:,} documents of literature, {len(texts) - count:,} of notes; {right:.3f} told right")
         return weights
 

@@ -11,6 +11,7 @@ probability that it gives them. In notes, what is less likely than the label's t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from clinspan.attributes import KEY, REGISTER, user_data
-from clinspan.components import keep_files
+from clinspan.components import keep_files, resource_rows
 from clinspan.components.abbreviations import short_forms
-from clinspan.components.memo import set_spans, together, tokens_of
+from clinspan.components.memo import set_spans, spans_of, together, tokens_of
+from clinspan.components.sections import TITLES
+from clinspan.matching.normal import symbols
 from clinspan.tagger.calibration import calibrated
 from clinspan.tagger.examples import Sentence, sequences
 from clinspan.tagger.model import Tagger
@@ -28,6 +31,8 @@ from clinspan.tagger.register import LITERATURE, NOTES
 
 NER = "ner"
 AUTO = "auto"
+# Headings, references back and normal statements that no open vocabulary names, and so is not excluded from the index.
+_NONE = ("allergies", "allergic", "allergy", "medication", "incision", "normocephalic", "PERRL", "ROS", "MDM")
 MODEL_FILE = "ner.weights"
 _TOGETHER = 12_000  # tokens of Docs that are read in one go
 
@@ -115,22 +120,23 @@ class Ner:
         by_doc: list[list[Sentence]] = [[] for _ in docs]
         for i, sentence in listed:
             by_doc[i].append(sentence)
-        registers = [self._register_of(sentences) for sentences in by_doc]
+        registers = [self._register_of(doc, sentences) for doc, sentences in zip(docs, by_doc)]
         out: list[list[tuple[int, int, str, float]]] = [[] for _ in docs]
         for (i, sentence), found in zip(listed, tagger.find([sentence for _, sentence in listed])):
             places = sentence.places
             for _, start, end, number, probability in found:
                 label = tagger.labels[number]
                 score = calibrated(probability, *calibration.get(label, (1.0, 0.0)))
-                if registers[i] == LITERATURE or score >= least.get(label, 0.0):
+                written = sentence.words[start:end]
+                if registers[i] == LITERATURE or (score >= least.get(label, 0.0) and not is_no_entity(written)):
                     out[i].append((places[start], places[end - 1] + 1, label, score))
         return [(register, sorted(found)) for register, found in zip(registers, out)]
 
-    def _register_of(self, sentences: Sequence[Sentence]) -> str:
+    def _register_of(self, doc: Doc, sentences: Sequence[Sentence]) -> str:
         if self.register != AUTO:
             return self.register
         assert self.tagger is not None
-        return LITERATURE if self.tagger.is_literature(sentences) else NOTES
+        return LITERATURE if self.tagger.is_literature(sentences, len(spans_of(doc, TITLES))) else NOTES
 
     # --- saving ---
 
@@ -167,6 +173,24 @@ class Ner:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self.thresholds, self.register, self.to_bytes())
+
+
+def is_no_entity(words: Sequence[str]) -> bool:
+    """Whether the words of a proposal are none in notes by the annotation guidelines, whatever the corpora mark.
+
+    Verbs ("was removed"), headings and references back, statements that all is normal, everyday words: the names that
+    are left out of the dictionary as well (``resources/en/excluded_names.tsv``).
+    """
+    if len(words) == 1 and words[0].endswith("ed"):
+        return True
+    form = symbols(" ".join(words))
+    return not form or form in _excluded()
+
+
+@cache
+def _excluded() -> frozenset[tuple[str, ...]]:
+    listed = [row["name"] for row in resource_rows("en/excluded_names.tsv")]
+    return frozenset(map(symbols, [*listed, *_NONE]))
 
 
 def _restored(thresholds: Mapping[str, float], register: str, data: bytes) -> Ner:

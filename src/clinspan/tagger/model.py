@@ -94,10 +94,11 @@ class Tagger:
         mean: Array = self._words.rows[numbers, :width].mean(0) if numbers else np.zeros(width, np.float32)
         return mean
 
-    def is_literature(self, sequences: Sequence[Sentence]) -> bool:
-        """Whether a document is literature rather than a note, by its words (:mod:`~clinspan.tagger.register`)."""
+    def is_literature(self, sequences: Sequence[Sentence], titles: int = 0) -> bool:
+        """Whether a document is literature rather than a note, by its words and the number of its section titles
+        (:mod:`~clinspan.tagger.register`)."""
         weights = self.meta.get("register")
-        return bool(weights) and register.probability(self.mean_vector(sequences), weights) > 0.5
+        return bool(weights) and register.is_literature(self.mean_vector(sequences), weights, titles)
 
     def _batch(self, sequences: Sequence[Sentence]) -> Batch:
         lengths = np.array([len(s.words) for s in sequences])

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 NOTES, LITERATURE = "notes", "literature"
+#: What a section title of notes counts against literature, as a logit; abstracts have a few that notes have too.
+TITLE, MOST_TITLES = 0.75, 4
 _PULL = 1.0  # of the weights towards 0, in documents
 _STEPS = 30
 
@@ -34,7 +36,7 @@ def fit(means: np.ndarray, literature: Sequence[bool]) -> list[float]:
     return [round(float(w), 5) for w in weights]
 
 
-def probability(mean: np.ndarray, weights: Sequence[float]) -> float:
-    """That a document whose words have this mean vector is literature."""
-    score = float(np.dot(mean, weights[:-1])) + weights[-1]
-    return float(1 / (1 + np.exp(-np.clip(score, -30, 30))))
+def is_literature(mean: np.ndarray, weights: Sequence[float], titles: int = 0) -> bool:
+    """Whether a document whose words have this mean vector, and that has so many section titles of notes, is
+    literature."""
+    return float(np.dot(mean, weights[:-1])) + weights[-1] > TITLE * min(titles, MOST_TITLES)
