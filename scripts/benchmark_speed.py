@@ -28,8 +28,16 @@ from clinspan.tables import EntityRows
 from clinspan.tagger.corpus import before_the_tagger
 
 
+def forget(nlp: Language) -> None:
+    """Have the trained finder forget the sentences of an earlier pass."""
+    for _, component in nlp.pipeline:
+        if getattr(component, "tagger", None) is not None:
+            component.tagger.forget()
+
+
 def rows_of(nlp: Language, texts: Sequence[str]) -> int:
     """The whole pipeline, rows to Arrow included; returns the number of rows."""
+    forget(nlp)
     rows = EntityRows(pipeline=pipeline_name(nlp))
     count = 0
     for several in together(map(sanitize, texts), len, most=TOGETHER):
@@ -82,6 +90,7 @@ def by_length(nlp: Language, texts: Sequence[str], repeats: int) -> None:
 def _one_pass(nlp: Language, texts: Sequence[str]) -> dict[str, float]:
     """CPU seconds of each component over all texts, note by note as a run goes."""
     spent = dict.fromkeys(["tokenizer", *nlp.pipe_names, "rows"], 0.0)
+    forget(nlp)
     rows = EntityRows(pipeline="")
     clock = time.process_time
     for several in together(texts, len, most=TOGETHER):
@@ -144,7 +153,13 @@ def floor(nlp: Language, texts: Sequence[str], repeats: int) -> None:
     a @ b
     with ThreadpoolController().limit(limits=1, user_api="blas"):
         rate = 1024**3 / statistics.median(cpu(lambda: a @ b) for _ in range(20))
-    taken = statistics.median(cpu(lambda: [ner.find(several) for several in batches]) for _ in range(repeats))
+
+    def find() -> None:
+        ner.tagger.forget()
+        for several in batches:
+            ner.find(several)
+
+    taken = statistics.median(cpu(find) for _ in range(repeats))
     needed = once + each * distinct
     print(f"multiply-adds a token: {once:,} and {each:,} for {distinct:.2f} distinct words a token, {needed:,.0f}")
     print(f"rate {rate / 1e9:.1f} thousand million a second: floor {needed / rate * 1e6:.1f} us a token")

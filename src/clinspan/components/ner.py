@@ -126,7 +126,7 @@ class Ner:
             places = sentence.places
             for _, start, end, number, probability in found:
                 label = tagger.labels[number]
-                score = calibrated(probability, *calibration.get(label, (1.0, 0.0)))
+                score = round(calibrated(probability, *calibration.get(label, (1.0, 0.0))), 4)
                 written = sentence.words[start:end]
                 if registers[i] == LITERATURE or (score >= least.get(label, 0.0) and not is_no_entity(written)):
                     out[i].append((places[start], places[end - 1] + 1, label, score))

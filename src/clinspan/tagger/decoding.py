@@ -15,7 +15,7 @@ import numpy as np
 from clinspan.tagger.network import ENDS, FOLLOWS, STARTS, Array, B, E, I, O, S, chain
 
 #: A token is outside beyond doubt where no other tag's score comes this near to that of outside.
-DOUBT = 7.0
+DOUBT = 5.0
 _NEVER = -1e9
 
 

@@ -17,10 +17,10 @@ from clinspan.tagger import register
 from clinspan.tagger import words as word_features
 from clinspan.tagger.decoding import Found, spans
 from clinspan.tagger.examples import Sentence
-from clinspan.tagger.network import Array, Batch, Parameters, emissions, encode
+from clinspan.tagger.network import Array, Batch, Parameters, emissions, encode, word_shares
 
 _KIND = "tagger"
-_REMEMBERED = 20_000  # words whose inputs are kept
+_REMEMBERED = 20_000  # words whose inputs are kept, and sentences whose spans are
 _TOGETHER = 64  # sequences of a batch
 _VECTORS = "vectors"
 
@@ -72,15 +72,41 @@ class Tagger:
         self.meta = dict(meta or {})
         tables = [values[name] for name in sorted(name for name in values if name.startswith("table"))]
         self._words = Words(vectors, tables)
+        self._known: dict[tuple[tuple[str, ...], bytes], list[Found]] = {}
 
     def find(self, sequences: Sequence[Sentence]) -> list[list[Found]]:
-        """The spans of each sequence, in the order of its labels and text."""
+        """The spans of each sequence, in the order of its labels and text.
+
+        What was found in a sentence is remembered: notes are full of sentences met before.
+        """
+        keys = [(tuple(s.words), s.codes.tobytes()) for s in sequences]
+        known = self._known
+        new = {key: s for key, s in zip(keys, sequences) if key not in known}
+        if len(known) + len(new) > _REMEMBERED:
+            known = {key: known[key] for key in keys if key in known}
+        known.update(zip(new, self._find(list(new.values()))))
+        self._known = known
+        return [known[key] for key in keys]
+
+    def forget(self) -> None:
+        """Forget what was found in sentences."""
+        self._known = {}
+
+    def _find(self, sequences: Sequence[Sentence]) -> list[list[Found]]:
         out: list[list[Found]] = [[] for _ in sequences]
+        if not any(s.words for s in sequences):
+            return out
         self._words.of(sequences)
+        numbers = [[self._words.numbers[word] for word in s.words] for s in sequences]
+        present = np.array(sorted(set().union(*numbers)), np.int64)
+        place = np.zeros(len(self._words.rows), np.int64)
+        place[present] = np.arange(len(present))
+        inputs = self._words.rows[present]
         # the products are small: threads would wait for each other, and for those of other processes
         with _threads().limit(limits=1, user_api="blas"):
+            shares = word_shares(self.values, inputs)
             for places in groups([len(s.words) for s in sequences]):
-                batch = self._batch([sequences[i] for i in places])
+                batch = _batch([sequences[i] for i in places], [place[numbers[i]] for i in places], inputs, shares)
                 scores = emissions(self.values, encode(self.values, batch))
                 for found in spans(scores, self.values["transitions"], batch.lengths):
                     out[places[found.column]].append(found)
@@ -99,17 +125,6 @@ class Tagger:
         (:mod:`~clinspan.tagger.register`)."""
         weights = self.meta.get("register")
         return bool(weights) and register.is_literature(self.mean_vector(sequences), weights, titles)
-
-    def _batch(self, sequences: Sequence[Sentence]) -> Batch:
-        lengths = np.array([len(s.words) for s in sequences])
-        shape = (int(lengths.max()), len(sequences))
-        words, codes = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        numbers = self._words.numbers
-        for column, s in enumerate(sequences):
-            words[: len(s.words), column] = [numbers[word] for word in s.words]
-            codes[: len(s.words), column] = s.codes
-        present, places = np.unique(words, return_inverse=True)
-        return Batch(places.reshape(shape), codes, lengths, self._words.rows[present], None)
 
     # --- files ---
 
@@ -157,6 +172,17 @@ class Tagger:
         data = np.frombuffer(file.arrays[_VECTORS], np.int8).reshape(floret.pop("rows"), -1) * scale
         vectors = Vectors(mode="floret", data=data, **floret)
         return cls(file.meta.pop("labels"), values, vectors, file.meta)
+
+
+def _batch(sequences: Sequence[Sentence], numbers: Sequence[Array], inputs: Array, shares: Array) -> Batch:
+    """The sequences side by side; ``numbers`` are their words, rows of ``inputs``."""
+    lengths = np.array([len(s.words) for s in sequences])
+    shape = (int(lengths.max()), len(sequences))
+    words, codes = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    for column, (s, known) in enumerate(zip(sequences, numbers)):
+        words[: len(known), column] = known
+        codes[: len(known), column] = s.codes
+    return Batch(words, codes, lengths, inputs, None, shares=shares)
 
 
 @cache

@@ -94,6 +94,7 @@ class Batch:
         allowed: T x B x L x K, the tags that the annotation allows; ``None`` where there is none.
         weights: B, how much each sequence counts.
         rows: the batch's words as numbers of the table they come from.
+        shares: the words' shares in the first layer's gates, where they are known (:func:`word_shares`).
     """
 
     words: Array
@@ -104,6 +105,7 @@ class Batch:
     allowed: Array | None = None
     weights: Array | None = None
     rows: Array | None = None
+    shares: Array | None = None
 
     @property
     def backwards(self) -> Array:
@@ -210,10 +212,22 @@ def _doubled(share: Array) -> Array:
     return share.reshape(-1, 4 * share.shape[-1])
 
 
-def _gates(share: Array, rows: Array, turned: Array) -> Array:
-    """T x D x B x 4H: each position's row of the inputs' share; overwrites ``share``."""
+def _gates(shares: Array, rows: Array, turned: Array) -> Array:
+    """T x D x B x 4H: each position's row of the inputs' share, as :func:`_doubled` gives them."""
     listed = np.stack([2 * rows, 2 * rows[turned, np.arange(rows.shape[1])] + 1], axis=1)
-    return np.take(_doubled(share), listed, axis=0)
+    return np.take(shares, listed, axis=0)
+
+
+def word_shares(values: Mapping[str, Array], inputs: Array) -> Array:
+    """Words' shares in the first layer's gates, two rows for each of ``inputs``' (:func:`word_inputs`).
+
+    Worked out once for several batches, they are :attr:`Batch.shares`.
+    """
+    share = inputs @ values["input0"]
+    share += values["bias0"]
+    if "codes" in values:
+        share += values["codes"][0]  # most words are in no name
+    return _doubled(share)
 
 
 def encode(
@@ -241,24 +255,24 @@ def encode(
     x = word_inputs(values, batch)
     masks = [mask(*x.shape) if dropout else None]
     if masks[0] is not None:
-        x *= masks[0]
+        x = x * masks[0]
     inputs, layers = [x], []
     depth = sum(name.startswith("recurrent") for name in values)
     out = x
     for layer in range(depth):
         recurrent = values[f"recurrent{layer}"]
-        share = out @ values[f"input{layer}"]
-        share += values[f"bias{layer}"]
-        codes = values["codes"].copy() if layer == 0 and "codes" in values else None
-        if codes is not None:
-            share += codes[0]  # of most words
-            codes -= codes[0]
-        gates = _gates(share, batch.words if layer == 0 else positions, turned)
-        if codes is not None:
-            rows = _doubled(codes)
-            for direction, found in enumerate((batch.codes, batch.codes[turned, columns])):
-                t, b = np.nonzero(found)
-                gates[t, direction, b] += rows[2 * found[t, b] + direction]
+        if layer:
+            share = out @ values[f"input{layer}"]
+            share += values[f"bias{layer}"]
+            gates = _gates(_doubled(share), positions, turned)
+        else:
+            shares = word_shares(values, x) if batch.shares is None else batch.shares
+            gates = _gates(shares, batch.words, turned)
+            if "codes" in values:
+                rows = _doubled(values["codes"] - values["codes"][0])
+                for direction, found in enumerate((batch.codes, batch.codes[turned, columns])):
+                    t, b = np.nonzero(found)
+                    gates[t, direction, b] += rows[2 * found[t, b] + direction]
         layers.append({} if keep is not None else None)
         hidden = lstm(gates, recurrent, layers[-1])
         out = np.concatenate([hidden[:, 0], hidden[turned, 1, columns]], axis=2)
