@@ -228,3 +228,28 @@ def test_losers_leave_no_values(nlp: Language) -> None:
     assert [s.text for s in doc.spans["discarded"]] == ["chest pain"]
     (loser,) = doc.spans["discarded"]
     assert loser._.concept_id is None and not loser._.negated and loser.id_ == "terms"
+
+
+def test_merge_with_the_trained_finder():
+    doc = clinspan.pipeline.blank().make_doc("severe chest pain with renal stent")
+
+    def spans(*given):
+        return [Span(doc, start, end, label=label, span_id=source) for start, end, label, source in given]
+
+    groups = [
+        [],
+        [],
+        spans((3, 4, "DRUG", "mine.index")),
+        spans((1, 3, "CONDITION", "terms"), (5, 6, "DEVICE", "terms")),
+    ]
+    trained = spans((0, 3, "CONDITION", "ner"), (3, 4, "CONDITION", "ner"), (4, 5, "ANATOMY", "ner"))
+
+    def kept(winners):
+        return [(span.start, span.end, span.label_) for span in winners]
+
+    notes, losers = merge([*groups, trained])
+    assert kept(notes) == [(1, 3, "CONDITION"), (3, 4, "DRUG"), (4, 5, "ANATOMY"), (5, 6, "DEVICE")]
+    assert kept(losers) == [(0, 3, "CONDITION"), (3, 4, "CONDITION")]
+    literature, _ = merge([*groups, trained], literature=True)
+    assert kept(literature) == [(0, 3, "CONDITION"), (3, 4, "DRUG"), (4, 5, "ANATOMY"), (5, 6, "DEVICE")]
+    assert kept(merge([*groups, []], literature=True)[0]) == kept(merge([*groups, []])[0])

@@ -180,7 +180,7 @@ def test_training_from_text_to_weights(own_indexes: Path, tmp_path: Path) -> Non
     data = training_data(tmp_path / "data")
     config = json.loads((SCRIPTS / "train" / "config.json").read_text())
     config |= {"labels": ["CONDITION", "DRUG", "DEVICE"], "hidden": [12], "corpora": {"own": 1.0}, "epochs": 6}
-    config |= {"teacher_epochs": 6, "vectors": {"invented": True, "rows": 200, "width": 8}}
+    config |= {"teacher_epochs": 6, "thresholds": {}, "vectors": {"invented": True, "rows": 200, "width": 8}}
     config["pretraining"] |= {"words": 3000, "workers": 2, "tokens": 200, "epochs": 3}
     config["training"] |= {"tokens": 120, "rate": 0.01, "dropout": 0.1, "average": 0.9}
     (tmp_path / "config.json").write_text(json.dumps(config))

@@ -13,7 +13,7 @@ import tagging
 from clinspan.corpora import Annotation, Document, Gold
 from clinspan.matching import IndexFileError, TermIndex
 from clinspan.pipeline import blank
-from clinspan.tagger import calibration, words
+from clinspan.tagger import calibration, register, words
 from clinspan.tagger.corpus import examples, fill_unknown, micro_f1, spans_of_tags
 from clinspan.tagger.examples import LONGEST, UNKNOWN, annotated, dictionary_codes, sequences
 from clinspan.tagger.finetune import GENTLE, fine_tune
@@ -220,3 +220,31 @@ def test_what_cannot_be_fine_tuned(pipeline):
     nlp.add_pipe("clinspan_ner", name="ner", before="entities")
     with pytest.raises(ValueError, match="no weights"):
         fine_tune(nlp, corpus(10, seed=1))
+
+
+def test_register_is_told_from_words_and_titles(tagger):
+    random = np.random.default_rng(0)
+    centre = random.standard_normal(8)
+    means = np.concatenate([random.standard_normal((200, 8)) + centre, random.standard_normal((50, 8)) - centre])
+    kinds = [i < 200 for i in range(250)]
+    weights = register.fit(means, kinds)
+    assert np.mean([register.is_literature(m, weights) == kind for m, kind in zip(means, kinds)]) > 0.95
+    middle = weights[-1] / np.linalg.norm(weights[:-1]) ** 2 * -np.array(weights[:-1])  # where neither is likelier
+    nearly = middle + 0.5 * np.array(weights[:-1]) / np.linalg.norm(weights[:-1]) ** 2
+    assert register.is_literature(nearly, weights) and not register.is_literature(nearly, weights, titles=1)
+    sentences = tagging.sentences(4, seed=1)
+    mean = np.mean([words.vectors_of(tagger.vectors, s.words).mean(0) * len(s.words) for s in sentences], axis=0)
+    total = sum(len(s.words) for s in sentences)
+    np.testing.assert_allclose(tagger.mean_vector(sentences), mean * 4 / total, rtol=1e-4)
+    always = Tagger(tagger.labels, tagger.values, tagger.vectors, {"register": [0.0] * 8 + [1.0]})
+    assert always.is_literature(sentences) and not always.is_literature(sentences, titles=2)
+    assert not always.is_literature(sentences[:1])  # too few words to tell
+    assert not tagger.is_literature(sentences)  # it was not trained to
+
+
+def test_sentences_met_before_are_remembered(tagger):
+    held_out = tagging.sentences(20, seed=7)
+    first = tagger.find(held_out)
+    assert all(a is b for a, b in zip(tagger.find(held_out), first))
+    tagger.forget()
+    assert not any(a is b for a, b in zip(tagger.find(held_out), first) if a)

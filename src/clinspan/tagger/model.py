@@ -124,7 +124,9 @@ class Tagger:
         """Whether a document is literature rather than a note, by its words and the number of its section titles
         (:mod:`~clinspan.tagger.register`)."""
         weights = self.meta.get("register")
-        return bool(weights) and register.is_literature(self.mean_vector(sequences), weights, titles)
+        if not weights or sum(len(s.words) for s in sequences) < register.LEAST:
+            return False
+        return register.is_literature(self.mean_vector(sequences), weights, titles)
 
     # --- files ---
 

@@ -15,6 +15,8 @@ import numpy as np
 NOTES, LITERATURE = "notes", "literature"
 #: What a section title of notes counts against literature, as a logit; abstracts have a few that notes have too.
 TITLE, MOST_TITLES = 0.75, 4
+#: Words below which a text is taken for (a piece of) a note: too few to tell.
+LEAST = 10
 _PULL = 1.0  # of the weights towards 0, in documents
 _STEPS = 30
 
