@@ -81,6 +81,11 @@ def found(nlp: Language, text: str) -> list[tuple[str, str]]:
         "She does well and is stable.",
         "[renal mass|CONDITION] on the left",
         "[carcinoma of the left breast|CONDITION]",
+        "an [ankle tourniquet|DEVICE] and an [ICP catheter|DEVICE]",
+        "[L5 compression fracture|CONDITION] on the [femoral artery angiogram|MEASUREMENT]",
+        "[CO2 insufflation|PROCEDURE] through the osteotomy guide",
+        "[spine problems|CONDITION] and [spine|ANATOMY]",
+        "history of [alcohol abuse|CONDITION]",
         "[stent removal|PROCEDURE] planned",
         "taken to the cath lab",
         "Department of Anesthesia",
@@ -151,6 +156,19 @@ def test_abbreviations(nlp: Language, text: str, short: str | None, label: str |
     doc = nlp(text)
     mine = [(e.text, e.label_) for e in doc.spans["entities"] if e._.source == "abbreviations"]
     assert mine == ([(short, label)] * 2 if short else [])
+
+
+@pytest.mark.parametrize(
+    "text, long",
+    [
+        ("the RNA-dependent RNA polymerase (RdRp) is", "RNA-dependent RNA polymerase"),
+        ("Labelled with 2,4-dinitrophenyl (DNP) here", "2,4-dinitrophenyl"),
+        ("3-hydroxy-3-methylglutaryl-CoA (HMG-CoA)", "3-hydroxy-3-methylglutaryl-CoA"),
+        ("in 3, dinitrophenyl (DNP) here", "dinitrophenyl"),
+    ],
+)
+def test_long_forms_begin_where_their_first_word_does(nlp: Language, text: str, long: str) -> None:
+    assert [text[s:e] for *_, s, e in nlp(text).user_data["clinspan.abbreviations"]] == [long]
 
 
 def test_a_definition_may_be_repeated_but_not_changed(nlp: Language) -> None:

@@ -228,18 +228,47 @@ def test_register_is_told_from_words_and_titles(tagger):
     means = np.concatenate([random.standard_normal((200, 8)) + centre, random.standard_normal((50, 8)) - centre])
     kinds = [i < 200 for i in range(250)]
     weights = register.fit(means, kinds)
-    assert np.mean([register.is_literature(m, weights) == kind for m, kind in zip(means, kinds)]) > 0.95
+    assert np.mean([register.is_of_kind(m, weights) == kind for m, kind in zip(means, kinds)]) > 0.95
     middle = weights[-1] / np.linalg.norm(weights[:-1]) ** 2 * -np.array(weights[:-1])  # where neither is likelier
     nearly = middle + 0.5 * np.array(weights[:-1]) / np.linalg.norm(weights[:-1]) ** 2
-    assert register.is_literature(nearly, weights) and not register.is_literature(nearly, weights, titles=1)
+    assert register.is_of_kind(nearly, weights) and not register.is_of_kind(nearly, weights, titles=1)
     sentences = tagging.sentences(4, seed=1)
     mean = np.mean([words.vectors_of(tagger.vectors, s.words).mean(0) * len(s.words) for s in sentences], axis=0)
     total = sum(len(s.words) for s in sentences)
     np.testing.assert_allclose(tagger.mean_vector(sentences), mean * 4 / total, rtol=1e-4)
     always = Tagger(tagger.labels, tagger.values, tagger.vectors, {"register": [0.0] * 8 + [1.0]})
-    assert always.is_literature(sentences) and not always.is_literature(sentences, titles=2)
-    assert not always.is_literature(sentences[:1])  # too few words to tell
-    assert not tagger.is_literature(sentences)  # it was not trained to
+    assert always.register_of(sentences) == "literature" and always.register_of(sentences, titles=2) == "notes"
+    assert always.register_of(sentences[:1]) == "notes"  # too few words to tell
+    assert tagger.register_of(sentences) == "notes"  # it was not trained to
+    always.meta["abstract"] = [0.0] * 8 + [3.0, 0.0, 0.0, -3.5]  # of a length
+    assert always.register_of(sentences) == "literature" and always.register_of(sentences * 3) == "abstract"
+
+
+def test_groups_of_a_kind_count_alike():
+    rows = np.array([[1.0]] * 30 + [[-1.0]] + [[1.0]] * 5 + [[-1.0]] * 5)
+    kinds = [True] * 31 + [False] * 10
+    alike = register.fit(rows, kinds, [0] * 30 + [1] + [2] * 10)
+    assert abs(alike[0]) < 0.02 < register.fit(rows, kinds)[0]
+
+
+def test_a_kind_of_text_is_read_by_its_own_convention():
+    """A label with two columns: texts of a kind take the one named for it."""
+    two = tagging.tagger()
+    two.labels = ("CONDITION", "CONDITION@abstract")  # the drugs' column in its place
+    held_out = tagging.sentences(40, seed=7)
+    assert two.columns_for("notes") == (0,) and two.columns_for("abstract") == (1,)
+    both = [[span[1:4] for span in spans] for spans in two.find(held_out)]
+    for column in (0, 1):
+        found = [[span[1:4] for span in spans] for spans in two.find(held_out, (column,))]
+        assert found == [[span for span in spans if span[2] == column] for spans in both]
+        assert any(found)
+
+
+def test_annotations_go_into_every_column_of_their_label(nlp):
+    doc = nlp("He has asthma")
+    columns = ("DRUG", "CONDITION", "CONDITION@abstract")
+    [sentence] = annotated(doc, [mention(7, 13)], columns, ["CONDITION"])
+    assert sentence.tags.tolist() == [[UNKNOWN, O, O], [UNKNOWN, O, O], [UNKNOWN, S, S]]
 
 
 def test_sentences_met_before_are_remembered(tagger):

@@ -38,7 +38,7 @@ from clinspan.components.terms import INDEX_FILE
 from clinspan.corpora import gold_of
 from clinspan.pipeline import load
 from clinspan.tagger import corpus, finetune, pretraining, register, training, words
-from clinspan.tagger.examples import CODES, UNKNOWN, Sentence
+from clinspan.tagger.examples import CODES, UNKNOWN, Sentence, label_of
 from clinspan.tagger.model import Tagger
 from clinspan.tagger.network import Parameters, Shape, initial
 
@@ -59,6 +59,9 @@ class Recipe:
         self.data: Path = options.data
         self.output: Path = options.output
         self.labels = tuple(config["labels"])
+        # labels whose spans some corpora draw otherwise: those have a column of tags of their own
+        self.conventions: dict[str, list[str]] = config.get("conventions", {})
+        self.columns = (*self.labels, *self.conventions)
         self.nlp = load()
         if options.indexes:
             self.nlp.get_pipe("terms").open_index(options.indexes / INDEX_FILE)
@@ -116,14 +119,19 @@ class Recipe:
         np.savez(path, **values)
 
     def annotated(self, split: str) -> dict[str, list[Sentence]]:
-        """The corpora's sentences."""
+        """The corpora's sentences, each label in the column of the corpus's convention."""
         out = {}
         for name, weight in self.config["corpora"].items():
             spec = text.spec_of(name, self.data)
             if split in spec.splits:
                 gold = gold_of(spec, data=self.data / "corpora" / name, split=split)
-                found = corpus.examples(self.open_nlp, gold, self.labels, weight=weight)
+                found = corpus.examples(self.open_nlp, gold, self.columns, weight=weight)
                 out[name] = [s for document in found for s in document if s.words]
+                for column, corpora in self.conventions.items():
+                    other = self.columns.index(label_of(column) if name in corpora else column)
+                    for sentence in out[name]:
+                        assert sentence.tags is not None
+                        sentence.tags[:, other] = UNKNOWN
         return out
 
     def train(
@@ -164,8 +172,8 @@ class Recipe:
 
     def silver(self, start: _Start, sentences: Sequence[Sentence], dev: Dev) -> list[Sentence]:
         """Sentences of notes, tagged by the dictionary and by a network trained on the corpora, the teacher."""
-        marked = [i for i in range(len(self.labels)) if any((s.tags[:, i] != UNKNOWN).any() for s in sentences)]
-        labels = [self.labels[i] for i in marked]
+        marked = [i for i in range(len(self.columns)) if any((s.tags[:, i] != UNKNOWN).any() for s in sentences)]
+        labels = [self.columns[i] for i in marked]
 
         def teach(path: Path) -> None:
             epochs = self.config["teacher_epochs"]
@@ -177,7 +185,7 @@ class Recipe:
         unneeded = [name for name in ("ner", "linker", "context") if name in self.nlp.pipe_names]
         with self.nlp.select_pipes(disable=unneeded):
             found = list(
-                silver.examples(self.nlp, teacher, silver.notes(self.data, list(self.config["corpora"])), self.labels)
+                silver.examples(self.nlp, teacher, silver.notes(self.data, list(self.config["corpora"])), self.columns)
             )
         say(f"notes: {len(found):,} sentences, {sum(len(s.words) for s in found):,} tokens")
         return found
@@ -188,32 +196,43 @@ class Recipe:
         rest = [s for i, s in enumerate(sentences) if i % step]
 
         def fit(trained: Path) -> None:
-            np.savez(trained, **self.train(self.labels, self.config["epochs"], start, rest, dev))
+            np.savez(trained, **self.train(self.columns, self.config["epochs"], start, rest, dev))
 
         with np.load(self.made("trained.npz", fit)) as file:
-            tagger = Tagger(self.labels, {name: file[name] for name in file.files}, start[1])
+            tagger = Tagger(self.columns, {name: file[name] for name in file.files}, start[1])
         tagger.meta.update(
             calibration=finetune.calibrate(tagger, sentences[::step]),
             thresholds=self.config["thresholds"],
             trained_on=sorted(self.config["corpora"]),
         )
         if self.config["silver"]:
-            tagger.meta["register"] = self.register(tagger)
+            tagger.meta.update(self.registers(tagger))
         tagger.to_file(path)
 
-    def register(self, tagger: Tagger) -> list[float]:
-        """Weights that tell literature, the corpora's documents, from notes."""
+    def registers(self, tagger: Tagger) -> dict[str, list[float]]:
+        """Weights that tell literature, the corpora's documents, from notes, and abstracts from other literature."""
         names = list(self.config["corpora"])
-        texts = [document.text for document in text.documents(self.data, names, "train")]
-        count = len(texts)
-        texts += silver.notes(self.data, names)
-        means = []
-        for listed in map(text.tokenized, texts):
+        kinds = [(name, document.text) for name in names for document in text.documents(self.data, [name], "train")]
+        kinds += [("notes", note) for note in silver.notes(self.data, names)]
+        means, lengths = [], []
+        for _, written in kinds:
+            listed = text.tokenized(written)
             means.append(tagger.mean_vector([Sentence(listed, np.zeros(len(listed), np.int64))]))
-        weights = register.fit(np.array(means), [i < count for i in range(len(texts))])
-        right = np.mean([register.is_literature(m, weights) == (i < count) for i, m in enumerate(means)])
-        say(f"register: {count:,} documents of literature, {len(texts) - count:,} of notes; {right:.3f} told right")
-        return weights
+            lengths.append(len(listed))
+        literature = [name != "notes" for name, _ in kinds]
+        out = {"register": register.fit(np.array(means), literature)}
+        right = [register.is_of_kind(m, out["register"]) == is_one for m, is_one in zip(means, literature)]
+        say(f"register: {len(kinds):,} documents, {sum(literature):,} of literature; {np.mean(right):.3f} told right")
+        convention = next((c for c in self.conventions if c.endswith(f"@{register.ABSTRACT}")), None)
+        if convention:
+            chosen = [i for i, is_one in enumerate(literature) if is_one]
+            rows = np.array([register.with_length(means[i], lengths[i]) for i in chosen])
+            groups = [kinds[i][0] for i in chosen]
+            abstract = [name in self.conventions[convention] for name in groups]
+            out["abstract"] = register.fit(rows, abstract, groups)
+            right = [register.is_of_kind(row, out["abstract"]) == is_one for row, is_one in zip(rows, abstract)]
+            say(f"abstracts: {sum(abstract):,} of {len(rows):,}; {np.mean(right):.3f} told right")
+        return out
 
 
 def _columns(sentences: Iterable[Sentence], columns: Sequence[int]) -> list[Sentence]:

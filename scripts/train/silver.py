@@ -18,7 +18,7 @@ from spacy.language import Language
 
 from clinspan.components.memo import spans_of
 from clinspan.notes import sanitize
-from clinspan.tagger.examples import UNKNOWN, Sentence, sequences, write_tags
+from clinspan.tagger.examples import UNKNOWN, Sentence, label_of, sequences, write_tags
 from clinspan.tagger.model import Tagger
 
 #: One in so many narratives of a text: the others are for vectors alone.
@@ -57,15 +57,18 @@ def _all_notes(data: Path) -> Iterator[str]:
             yield from (line.strip() for i, line in enumerate(lines) if i % step == 7 % step)
 
 
-def examples(nlp: Language, tagger: Tagger, texts: Iterator[str], labels: Sequence[str]) -> Iterator[Sentence]:
-    """The sentences of the texts, tagged.
+def examples(nlp: Language, tagger: Tagger, texts: Iterator[str], columns: Sequence[str]) -> Iterator[Sentence]:
+    """The sentences of the texts, tagged; columns of another convention than the dictionary's are unknown.
 
     ``nlp`` has the dictionary and merges what it finds; ``tagger`` is trained on annotated corpora.
     """
+    labels = [column for column in columns if column == label_of(column)]
+    others = [i for i, column in enumerate(columns) if column not in labels]
+    numbers = [columns.index(label_of(column)) for column in tagger.labels]
     for note in texts:
         doc = nlp(sanitize(note))
         owner = {
-            i: (span.start, span.end, labels.index(span.label_))
+            i: (span.start, span.end, columns.index(span.label_))
             for span in spans_of(doc, "entities")
             if span.label_ in labels
             for i in range(span.start, span.end)
@@ -73,14 +76,15 @@ def examples(nlp: Language, tagger: Tagger, texts: Iterator[str], labels: Sequen
         sentences = list(sequences(doc))
         for sentence, found in zip(sentences, tagger.find(sentences)):
             places = {i: k for k, i in enumerate(sentence.places)}
-            tags = np.zeros((len(sentence.words), len(labels)), np.int64)
+            tags = np.zeros((len(sentence.words), len(columns)), np.int64)
+            tags[:, others] = UNKNOWN
             for start, end, label in {owner[i] for i in sentence.places if i in owner}:
                 inside = [places[i] for i in range(start, end) if i in places]
                 write_tags(tags, label, inside[0], inside[-1] + 1)
             for span in found:
                 if span.probability < DOUBTED:
                     continue
-                label = labels.index(tagger.labels[span.label])
+                label = numbers[span.label]
                 owners = {owner.get(sentence.places[k]) for k in range(span.start, span.end)}
                 only = next(iter(owners)) if len(owners) == 1 else None
                 if only is not None and (only[2] == label or span.probability < OBJECTION):

@@ -10,6 +10,7 @@ long form is no entity stays unmatched.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from spacy.language import Language
@@ -24,6 +25,7 @@ ABBREVIATIONS = "abbreviations"
 DEFINITIONS = "clinspan.abbreviations"
 _LONGEST = 12  # tokens between the brackets
 _STOPS = frozenset([".", ";", "?", "!"])
+_LOCANT = re.compile(r"[-,']|[0-9]+|[0-9]*-|[0-9,']+-?")  # "2,4-" of "2,4-dinitrophenyl"
 _BRACKETS = {"(": ")", "[": "]"}
 
 
@@ -122,6 +124,7 @@ def definitions(doc: Doc, words: Sequence[str]) -> list[tuple[Span, Span]]:
             continue
         if not _STOPS.isdisjoint(words[long.start : long.end]):
             continue  # across a sentence
+        long = _whole(doc, words, long)
         if meaning.setdefault(short.text, _folded(long)) == _folded(long):  # the first holds, and may be repeated
             pairs.append((short, long))
     return pairs
@@ -140,6 +143,19 @@ def _bracketed(words: Sequence[str]) -> Iterator[tuple[int, int]]:
                 break
             if words[end] in _BRACKETS:
                 break
+
+
+def _whole(doc: Doc, words: Sequence[str], long: Span) -> Span:
+    """The long form from the beginning of its first word: with the locants of a chemical name ("2,4-dinitrophenyl"),
+    and with what a participle behind a hyphen hangs on ("RNA-dependent")."""
+    start = long.start
+    cut = words[start].startswith("-") and len(words[start]) > 1
+    while start and not doc[start - 1].whitespace_ and (_LOCANT.fullmatch(words[start - 1]) or cut):
+        cut = False
+        start -= 1
+    while start < long.start and words[start] in ("-", ",", "'"):
+        start += 1
+    return doc[start : long.end]
 
 
 def _inverted(doc: Doc, words: Sequence[str], short: Span) -> Span | None:

@@ -23,7 +23,7 @@ from clinspan.attributes import DISCARDED, ENTITIES, KEY, REGISTER, stored_value
 from clinspan.components import Stateless
 from clinspan.components.memo import set_spans, spans_of
 from clinspan.components.sections import TITLES
-from clinspan.tagger.register import LITERATURE
+from clinspan.tagger.register import NOTES
 
 #: Span groups of the finders, by rank.
 FINDERS: tuple[str, ...] = ("user_terms", "abbreviations", "indexes", "terms", "ner")
@@ -43,7 +43,7 @@ class Entities(Stateless):
     def __call__(self, doc: Doc) -> Doc:
         groups = [list(spans_of(doc, name)) for name in FINDERS]
         groups, headings = without_headings(doc, groups)
-        winners, losers = merge(groups, literature=user_data(doc).get(REGISTER) == LITERATURE)
+        winners, losers = merge(groups, literature=user_data(doc).get(REGISTER, NOTES) != NOTES)
         losers += headings
         if losers:
             kept = {(s.start_char, s.end_char, s.label_) for s in winners}

@@ -25,9 +25,9 @@ from clinspan.components.memo import set_spans, spans_of, together, tokens_of
 from clinspan.components.sections import TITLES
 from clinspan.matching.normal import symbols
 from clinspan.tagger.calibration import calibrated
-from clinspan.tagger.examples import Sentence, sequences
+from clinspan.tagger.examples import Sentence, label_of, sequences
 from clinspan.tagger.model import Tagger
-from clinspan.tagger.register import LITERATURE, NOTES
+from clinspan.tagger.register import NOTES, REGISTERS
 
 NER = "ner"
 AUTO = "auto"
@@ -43,15 +43,15 @@ class Ner:
     Args:
         thresholds: by label, the least score of an entity that the dictionary does not find in a note; what is not
             listed takes the model's own.
-        register: ``notes`` or ``literature``, for the merger; ``auto`` to tell it from each text's words.
+        register: ``notes``, ``abstract`` or ``literature`` (of other kinds); ``auto`` to tell it from the words.
 
     Raises:
         ValueError: another register.
     """
 
     def __init__(self, *, thresholds: Mapping[str, float] | None = None, register: str = AUTO) -> None:
-        if register not in (AUTO, NOTES, LITERATURE):
-            raise ValueError(f"register is not one of {AUTO}, {NOTES}, {LITERATURE}: {register!r}")
+        if register not in (AUTO, *REGISTERS):
+            raise ValueError(f"register is not one of {', '.join((AUTO, *REGISTERS))}: {register!r}")
         self.thresholds = dict(thresholds or {})
         self.register = register
         self.tagger: Tagger | None = None
@@ -74,7 +74,7 @@ class Ner:
     @property
     def labels(self) -> tuple[str, ...]:
         """What it finds."""
-        return self.tagger.labels if self.tagger else ()
+        return tuple(dict.fromkeys(map(label_of, self.tagger.labels))) if self.tagger else ()
 
     def __call__(self, doc: Doc) -> Doc:
         self.together([doc])
@@ -116,19 +116,20 @@ class Ner:
         assert tagger is not None
         least = {**tagger.meta.get("thresholds", {}), **self.thresholds}
         calibration = tagger.meta.get("calibration", {})
-        listed = [(i, sentence) for i, doc in enumerate(docs) for sentence in sequences(doc)]
-        by_doc: list[list[Sentence]] = [[] for _ in docs]
-        for i, sentence in listed:
-            by_doc[i].append(sentence)
+        by_doc = [list(sequences(doc)) for doc in docs]
         registers = [self._register_of(doc, sentences) for doc, sentences in zip(docs, by_doc)]
         out: list[list[tuple[int, int, str, float]]] = [[] for _ in docs]
-        for (i, sentence), found in zip(listed, tagger.find([sentence for _, sentence in listed])):
-            places = sentence.places
-            for _, start, end, number, probability in found:
-                label = tagger.labels[number]
-                score = round(calibrated(probability, *calibration.get(label, (1.0, 0.0))), 4)
-                written = sentence.words[start:end]
-                if registers[i] == LITERATURE or (score >= least.get(label, 0.0) and not is_no_entity(written)):
+        for register in set(registers):
+            columns = tagger.columns_for(register)
+            listed = [(i, s) for i, kind in enumerate(registers) if kind == register for s in by_doc[i]]
+            for (i, sentence), found in zip(listed, tagger.find([sentence for _, sentence in listed], columns)):
+                places = sentence.places
+                for _, start, end, number, probability in found:
+                    column = tagger.labels[number]
+                    label = label_of(column)
+                    score = round(calibrated(probability, *calibration.get(column, (1.0, 0.0))), 4)
+                    if register == NOTES and (score < least.get(label, 0.0) or is_no_entity(sentence.words[start:end])):
+                        continue
                     out[i].append((places[start], places[end - 1] + 1, label, score))
         return [(register, sorted(found)) for register, found in zip(registers, out)]
 
@@ -136,7 +137,7 @@ class Ner:
         if self.register != AUTO:
             return self.register
         assert self.tagger is not None
-        return LITERATURE if self.tagger.is_literature(sentences, len(spans_of(doc, TITLES))) else NOTES
+        return self.tagger.register_of(sentences, len(spans_of(doc, TITLES)))
 
     # --- saving ---
 

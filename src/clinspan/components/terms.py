@@ -46,7 +46,8 @@ _BLOCKING = frozenset(
     lab team department dept room suite clinic center centre unit floor service staff nurse technician consultant
     machine board table tray gap department's resident attending provider personnel group camp policy form division
     system systems ward swab swabs pad pads wipe wipes dependency laboratory holding protocol doctor worker employee
-    party
+    party guide guides tubes ring rings knife gun apparatus technique techniques bank specialist medium stress
+    generating
     """.split()
 )
 #: Which labels a word for a part, or for something done (``+removal``), may stand behind.
@@ -61,8 +62,24 @@ _VERBS = frozenset(
 )
 _UNITS = frozenset(["foot", "feet"])
 _DETERMINERS = frozenset("the a his her their its this that left right both bilateral".split())
-#: Labels that a body site directly before them joins.
+#: Labels that a body site's adjective directly before them joins.
 _JOINED = frozenset(["CONDITION", "PROCEDURE", "MEASUREMENT"])
+#: What is wrong with a body site that stands before it: "spine problems".
+_DISORDERS = frozenset("disease diseases disorder disorders problem problems trouble issues".split())
+#: Two names side by side that are one entity, of the second's label: "ankle tourniquet", "contrast injection".
+_COMPOUNDS = frozenset(
+    [
+        ("ANATOMY", "CONDITION"),
+        ("ANATOMY", "PROCEDURE"),
+        ("ANATOMY", "MEASUREMENT"),
+        ("ANATOMY", "DEVICE"),
+        ("DEVICE", "DEVICE"),
+        ("DEVICE", "PROCEDURE"),
+        ("PROCEDURE", "DEVICE"),
+        ("MEASUREMENT", "DEVICE"),
+        ("DRUG", "PROCEDURE"),
+    ]
+)
 
 
 class Name(NamedTuple):
@@ -263,6 +280,8 @@ class Terms:
                     name = found
                 start = first
                 label = name.concept[0]
+                if words[first].lower() == "history" and words[first + 1].lower() == "of":
+                    continue  # what of is the name
                 if end < total and words[end].lower() in _BLOCKING:
                     break
                 if first and words[end - 1] in _UNITS and words[first - 1][:1].isdigit():
@@ -280,7 +299,12 @@ class Terms:
                     name = Name(Concept(whole.concept.label, "", "", ""), ANY, "")
                 elif label == "CONDITION" and out and out[-1][1] == start and _describes(words, out[-1]):
                     start = out.pop()[0]  # "infected cyst"
-                if start < first:
+                elif out and out[-1][1] == start and (out[-1][2].concept[0], label) in _COMPOUNDS:
+                    start = out.pop()[0]
+                if label == "ANATOMY" and end < total and words[end].lower() in _DISORDERS:
+                    end += 1
+                    name = Name(Concept("CONDITION", "", "", ""), ANY, "")
+                elif start < first:
                     name = Name(Concept(name.concept.label, "", "", ""), ANY, "")
                 out.append((start, end, name))
                 site = None

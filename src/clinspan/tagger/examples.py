@@ -82,22 +82,31 @@ def sequences(doc: Doc) -> Iterator[Sentence]:
         yield Sentence([words[i] for i in places], codes[places], places=places)
 
 
+def label_of(column: str) -> str:
+    """The label of a column of tags: ``CONDITION`` of ``CONDITION@abstract``, conditions by another convention."""
+    return column.partition("@")[0]
+
+
 def annotated(
     doc: Doc, annotations: Iterable[Annotation], labels: Sequence[str], marked: Iterable[str], weight: float = 1.0
 ) -> Iterator[Sentence]:
-    """The sequences of a Doc with the tags of its annotations; labels that are not ``marked`` are unknown."""
+    """The sequences of a Doc with the tags of its annotations; labels that are not ``marked`` are unknown.
+
+    ``labels`` name the columns of the tags; several may be of one label (:func:`label_of`).
+    """
+    columns = [label_of(name) for name in labels]
     spans: list[tuple[int, int, int]] = []
     unsure: list[tuple[int, int, int]] = []
     for annotation in annotations:
-        if annotation.label not in labels:
+        if annotation.label not in columns:
             continue
         span = doc.char_span(annotation.start, annotation.end, alignment_mode="expand")
         if span is None or not len(span):
             continue
-        found = (span.start, span.end, labels.index(annotation.label))
-        (spans if len(annotation.fragments) == 1 else unsure).append(found)
+        found = [(span.start, span.end, i) for i, label in enumerate(columns) if label == annotation.label]
+        (spans if len(annotation.fragments) == 1 else unsure).extend(found)
     marked = set(marked)
-    known = [i for i, label in enumerate(labels) if label in marked]
+    known = [i for i, label in enumerate(columns) if label in marked]
     where: dict[int, tuple[int, int]] = {}  # token -> its sequence and place there
     out = []
     for number, sequence in enumerate(sequences(doc)):

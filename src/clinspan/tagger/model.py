@@ -16,8 +16,8 @@ from clinspan.matching.container import IndexFileError
 from clinspan.tagger import register
 from clinspan.tagger import words as word_features
 from clinspan.tagger.decoding import Found, spans
-from clinspan.tagger.examples import Sentence
-from clinspan.tagger.network import Array, Batch, Parameters, emissions, encode, word_shares
+from clinspan.tagger.examples import Sentence, label_of
+from clinspan.tagger.network import Array, Batch, Parameters, emissions, encode, with_labels, word_shares
 
 _KIND = "tagger"
 _REMEMBERED = 20_000  # words whose inputs are kept, and sentences whose spans are
@@ -72,19 +72,27 @@ class Tagger:
         self.meta = dict(meta or {})
         tables = [values[name] for name in sorted(name for name in values if name.startswith("table"))]
         self._words = Words(vectors, tables)
-        self._known: dict[tuple[tuple[str, ...], bytes], list[Found]] = {}
+        self._known: dict[tuple[tuple[str, ...], bytes, tuple[int, ...]], list[Found]] = {}
 
-    def find(self, sequences: Sequence[Sentence]) -> list[list[Found]]:
-        """The spans of each sequence, in the order of its labels and text.
+    def columns_for(self, kind: str) -> tuple[int, ...]:
+        """The numbers of the labels by which a kind of text is read: of each label the one of that kind's convention
+        ("CONDITION@abstract") where there is one, and else the label's own."""
+        numbers = {label: i for i, label in enumerate(self.labels)}
+        own = [label for label in self.labels if label == label_of(label)]
+        return tuple(numbers.get(f"{label}@{kind}", numbers[label]) for label in own)
+
+    def find(self, sequences: Sequence[Sentence], columns: tuple[int, ...] | None = None) -> list[list[Found]]:
+        """The spans of each sequence, in the order of its labels and text; of some labels only, by their numbers.
 
         What was found in a sentence is remembered: notes are full of sentences met before.
         """
-        keys = [(tuple(s.words), s.codes.tobytes()) for s in sequences]
+        columns = columns or tuple(range(len(self.labels)))
+        keys = [(tuple(s.words), s.codes.tobytes(), columns) for s in sequences]
         known = self._known
         new = {key: s for key, s in zip(keys, sequences) if key not in known}
         if len(known) + len(new) > _REMEMBERED:
             known = {key: known[key] for key in keys if key in known}
-        known.update(zip(new, self._find(list(new.values()))))
+        known.update(zip(new, self._find(list(new.values()), columns)))
         self._known = known
         return [known[key] for key in keys]
 
@@ -92,7 +100,7 @@ class Tagger:
         """Forget what was found in sentences."""
         self._known = {}
 
-    def _find(self, sequences: Sequence[Sentence]) -> list[list[Found]]:
+    def _find(self, sequences: Sequence[Sentence], columns: tuple[int, ...]) -> list[list[Found]]:
         out: list[list[Found]] = [[] for _ in sequences]
         if not any(s.words for s in sequences):
             return out
@@ -104,12 +112,13 @@ class Tagger:
         inputs = self._words.rows[present]
         # the products are small: threads would wait for each other, and for those of other processes
         with _threads().limit(limits=1, user_api="blas"):
-            shares = word_shares(self.values, inputs)
+            values = with_labels(self.values, columns)
+            shares = word_shares(values, inputs)
             for places in groups([len(s.words) for s in sequences]):
                 batch = _batch([sequences[i] for i in places], [place[numbers[i]] for i in places], inputs, shares)
-                scores = emissions(self.values, encode(self.values, batch))
-                for found in spans(scores, self.values["transitions"], batch.lengths):
-                    out[places[found.column]].append(found)
+                scores = emissions(values, encode(values, batch))
+                for found in spans(scores, values["transitions"], batch.lengths):
+                    out[places[found.column]].append(found._replace(label=columns[found.label]))
         return out
 
     def mean_vector(self, sequences: Sequence[Sentence]) -> Array:
@@ -120,13 +129,19 @@ class Tagger:
         mean: Array = self._words.rows[numbers, :width].mean(0) if numbers else np.zeros(width, np.float32)
         return mean
 
-    def is_literature(self, sequences: Sequence[Sentence], titles: int = 0) -> bool:
-        """Whether a document is literature rather than a note, by its words and the number of its section titles
-        (:mod:`~clinspan.tagger.register`)."""
-        weights = self.meta.get("register")
-        if not weights or sum(len(s.words) for s in sequences) < register.LEAST:
-            return False
-        return register.is_literature(self.mean_vector(sequences), weights, titles)
+    def register_of(self, sequences: Sequence[Sentence], titles: int = 0) -> str:
+        """What kind of text a document is, by its words and the number of its section titles
+        (:mod:`~clinspan.tagger.register`); a note where the network was not trained to tell."""
+        words = sum(len(s.words) for s in sequences)
+        literature, abstract = self.meta.get("register"), self.meta.get("abstract")
+        if not literature or words < register.LEAST:
+            return register.NOTES
+        mean = self.mean_vector(sequences)
+        if not register.is_of_kind(mean, literature, titles):
+            return register.NOTES
+        if abstract and register.is_of_kind(register.with_length(mean, words), abstract):
+            return register.ABSTRACT
+        return register.LITERATURE
 
     # --- files ---
 

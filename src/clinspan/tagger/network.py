@@ -9,7 +9,7 @@ Sources: Hochreiter and Schmidhuber 1997 (LSTM); Lample et al. 2016 (LSTM and CR
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -330,6 +330,19 @@ def emissions(values: Mapping[str, Array], encoded: Array) -> Array:
     scores = encoded @ values["output"]
     scores += values["output_bias"]
     return scores.reshape(*encoded.shape[:2], -1, len(TAGS))
+
+
+def with_labels(values: Parameters, numbers: Sequence[int]) -> Parameters:
+    """The parameters with these labels alone, in this order."""
+    if list(numbers) == list(range(len(values["transitions"]))):
+        return values
+    columns = np.concatenate([np.arange(number * len(TAGS), (number + 1) * len(TAGS)) for number in numbers])
+    return {
+        **values,
+        "output": values["output"][:, columns],
+        "output_bias": values["output_bias"][columns],
+        "transitions": values["transitions"][list(numbers)],
+    }
 
 
 def _sum_rows(rows: Array, numbers: Array, total: int) -> Array:
