@@ -1,7 +1,10 @@
-"""Batch runs: notes in, part files out, no note lost.
+"""Batch runs: notes in, tables out, no note lost, none doubled, none half-written.
 
-Notes are taken in partitions; each becomes one part file of every table, written aside, flushed and renamed. A note
-that fails lands in ``errors`` and in ``notes`` with status ``failed``; the others go on. ``run.json`` is written last.
+Notes are taken in partitions (:mod:`clinspan.partition`). A partition's rows are written aside, flushed and renamed, or
+in one transaction of a database; then its line is added to the manifest (:mod:`clinspan.manifest`). A run that was
+interrupted goes on behind what the manifest proves. A note that fails lands in ``errors`` and in ``notes`` with status
+``failed``; the others go on, in worker processes (:mod:`clinspan.workers`) even if it takes its process with it.
+``run.json`` is written last.
 """
 
 from __future__ import annotations
@@ -13,63 +16,53 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import clinspan
 from clinspan import schema
-from clinspan.notes import Note, ReadFailure, changed_characters, sanitize
-from clinspan.pipeline import TOGETHER, pipeline_name, process_all, together
-from clinspan.schema import Column
-from clinspan.tables import FORMATS, EntityRows, PartWriter, Rows, add_sections
+from clinspan.manifest import FILE as MANIFEST_FILE
+from clinspan.manifest import Manifest, ManifestError
+from clinspan.notes import Note, ReadFailure
+from clinspan.partition import Options, Partition, Summary, partitions, process_partition
+from clinspan.pipeline import Recipe, pipeline_name
+from clinspan.sinks import FileSink, Sink
+from clinspan.workers import TIME_LIMIT, Result, Workers
 
 if TYPE_CHECKING:
     from spacy.language import Language
-    from spacy.tokens import Doc
 
 RUN_FILE = "run.json"
-#: Notes in one partition, and so in one part file.
-PARTITION = 5_000
-#: Entity rows gathered before they are handed to the file.
-_FLUSH = 20_000
-#: Notes after which the strings they brought are forgotten.
-_ZONE = 500
 
 
 class OutputError(ValueError):
     """The output folder cannot be used; the message names it and says why."""
 
 
-@dataclass
-class Summary:
-    """What a run did."""
-
-    notes: int = 0
-    failed: int = 0
-    repeated_ids: int = 0
-    entities: int = 0
-    characters: int = 0
-    seconds: float = 0.0
-    by_label: dict[str, int] = field(default_factory=dict)
-    by_assertion: dict[str, int] = field(default_factory=dict)
-
-
-def prepare_output(output: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def prepare_output(output: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False) -> Path:
     """Make the output folder, or clear an earlier run out of it.
 
+    Args:
+        overwrite: remove what an earlier run wrote.
+        resume: leave what an earlier run wrote.
+
     Raises:
-        OutputError: it holds something and ``overwrite`` is not set, is a file, or cannot be written to.
+        OutputError: it holds something and neither is set, it holds something else than a run to go on with, is a
+            file, or cannot be written to.
     """
     folder = Path(output)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file, not a folder")
     try:
         if folder.exists() and any(folder.iterdir()):
-            if not overwrite:
-                raise OutputError(f"{folder}: is not empty; choose another folder or pass --overwrite")
-            _clear(folder)
+            if overwrite:
+                _clear(folder)
+            elif not resume:
+                more = "; --resume goes on with it" if (folder / MANIFEST_FILE).exists() else ""
+                raise OutputError(f"{folder}: is not empty; choose another folder or pass --overwrite{more}")
+            elif not (folder / MANIFEST_FILE).exists() and any((folder / table).exists() for table in schema.TABLES):
+                raise OutputError(f"{folder}: has no {MANIFEST_FILE} to go on from; pass --overwrite to begin anew")
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".write-test-{os.getpid()}"
         probe.touch()
@@ -81,80 +74,172 @@ def prepare_output(output: str | os.PathLike[str], *, overwrite: bool = False) -
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier run wrote, and nothing else."""
+    for name in (RUN_FILE, MANIFEST_FILE):
+        (folder / name).unlink(missing_ok=True)
     for table in schema.TABLES:
         for path in [*(folder / table).glob("part-*"), *(folder / table).glob(".part-*.writing")]:
             path.unlink()
         with contextlib.suppress(OSError):
             (folder / table).rmdir()
-    (folder / RUN_FILE).unlink(missing_ok=True)
 
 
 def run(
     notes: Iterable[Note | ReadFailure],
     *,
-    nlp: Language,
     output: Path,
+    nlp: Language | None = None,
+    recipe: Recipe | None = None,
+    workers: int = 0,
     format: str = "parquet",
+    sink: Sink | None = None,
     keep: Sequence[str] = (),
     snippet: int = 0,
     settings: dict[str, Any] | None = None,
-    progress: Callable[[int], None] | None = None,
+    resume: bool = False,
+    time_limit: float = TIME_LIMIT,
+    progress: Callable[[int, int], None] | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> Summary:
     """Run a pipeline over notes and write the tables.
 
+    The tables are the same, row for row (but for ``seconds``), whatever the number of workers and interruptions.
+
     Args:
         notes: from :func:`clinspan.notes.read_notes`.
-        nlp: the pipeline.
         output: a folder made ready by :func:`prepare_output`.
+        nlp: the pipeline, run in this process; or
+        recipe: how each worker process is to load it.
+        workers: how many, with ``recipe``; at least one.
         format: ``parquet``, ``csv`` or ``jsonl``.
+        sink: where the tables go instead of files in the folder, which then holds the manifest and run.json alone.
         keep: names in ``Note.extra`` that become columns of ``notes``, as text.
         snippet: characters of context each side in the entities table; 0 for none.
         settings: recorded in ``run.json`` (never note text).
-        progress: called after each note with its length in characters.
+        resume: leave alone the partitions that the folder's manifest proves written, of the same notes.
+        time_limit: seconds after which a worker that stands still at a note is stopped, and the note set aside.
+        progress: called now and then with the characters and notes done since.
+        report: called with lines for the user: what was redone and why; ids and numbers, never text.
 
     Raises:
         ValueError: an unknown format, or a column to keep that ``notes`` has itself.
+        ManifestError: the folder's run had another pipeline or other options, or another process writes to it.
+        WorkerError: workers cannot be kept alive.
+        OSError: writing failed; what the manifest has is whole, and the run can be resumed.
     """
-    if format not in FORMATS:
-        raise ValueError(f"format is not one of {', '.join(FORMATS)}: {format!r}")
-    keep = kept_columns(keep)
+    if (nlp is None) == (recipe is None):
+        raise ValueError("either a pipeline or a recipe for one")
+    options = Options(kept_columns(keep), snippet)
+    sink = sink or FileSink(output, format)
+    say = report or (lambda message: None)
     started = datetime.datetime.now(datetime.timezone.utc)
     clock = time.perf_counter()
-    total = Summary()
-    stream = iter(notes)
-    number = 0
-    while True:
-        partition: list[Note | ReadFailure] = list(islice(stream, 1))
-        if not partition and number:
-            break
-        write_partition(
-            _chain(partition, islice(stream, PARTITION - 1)),
-            number,
-            nlp=nlp,
-            output=output,
-            format=format,
-            keep=keep,
-            snippet=snippet,
-            total=total,
-            progress=progress,
-        )
-        number += 1
-    total.seconds = round(time.perf_counter() - clock, 3)
-    record = {
-        "clinspan": clinspan.__version__,
-        "python": platform.python_version(),
-        "pipeline": pipeline_name(nlp),
-        "components": list(nlp.pipe_names),
-        "settings": settings or {},
-        "started": started.isoformat(timespec="seconds"),
-        "finished": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "parts": number,
-        **asdict(total),
-    }
-    aside = output / f".{RUN_FILE}.writing"
-    aside.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    aside.replace(output / RUN_FILE)
+    with _locked(output):
+        manifest = Manifest.read(output) if resume else Manifest(output)
+        head = {
+            "clinspan": clinspan.__version__,
+            "pipeline": recipe.digest() if recipe else pipeline_name(nlp),  # type: ignore[arg-type]
+            "options": asdict(options),
+            "tables": sink.name,
+        }
+        if manifest.head:
+            manifest.begin(head)
+        total, count = Summary(), 0
+        digests: dict[int, str] = {}
+
+        def wanted() -> Iterator[Partition]:
+            """The partitions to be run; the others are counted as they were."""
+            nonlocal count
+            for partition in partitions(notes):
+                count += 1
+                digest = partition.digest()
+                known = manifest.partitions.get(partition.number)
+                if known and known["input"] == digest and sink.has(known):
+                    total.add(Summary(**known["summary"]))
+                    if progress:
+                        progress(known["summary"]["characters"], known["summary"]["notes"])
+                    continue
+                if known:
+                    why = "its notes changed" if known["input"] != digest else "its rows are gone"
+                    say(f"partition {partition.number}: {why}; done again")
+                digests[partition.number] = digest
+                yield partition
+
+        with contextlib.ExitStack() as stack:
+            stack.callback(sink.close)
+            if recipe is not None:
+                pool = stack.enter_context(
+                    Workers(recipe, options, workers, time_limit=time_limit, progress=progress, report=report)
+                )
+                results = pool.run(wanted())
+            else:
+                assert nlp is not None
+                results = _here(nlp, wanted(), options, progress)
+            for result in results:
+                number = result.partition.number
+                if not manifest.head:
+                    manifest.begin(head)
+                result.summary.seconds = round(sum(result.tables["notes"].column("seconds").to_pylist()), 3)
+                written = sink.write(number, result.tables)
+                manifest.add(
+                    {
+                        "partition": number,
+                        "input": digests.pop(number),
+                        "rows": {name: table.num_rows for name, table in result.tables.items()},
+                        **written,
+                        "summary": asdict(result.summary),
+                    }
+                )
+                total.add(result.summary)
+            for number in [n for n in manifest.partitions if n >= count]:
+                say(f"partition {number}: its notes are gone from the input; its rows are removed")
+                sink.remove(manifest.partitions[number])
+                manifest.remove(number)
+        total.seconds = round(time.perf_counter() - clock, 3)
+        record = {
+            "clinspan": clinspan.__version__,
+            "python": platform.python_version(),
+            "pipeline": pipeline_name(nlp) if nlp else recipe.name,  # type: ignore[union-attr]
+            "pipeline_digest": head["pipeline"],
+            "settings": settings or {},
+            "started": started.isoformat(timespec="seconds"),
+            "finished": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "parts": count,
+            **asdict(total),
+        }
+        aside = output / f".{RUN_FILE}.writing"
+        aside.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        aside.replace(output / RUN_FILE)
     return total
+
+
+def _here(
+    nlp: Language, wanted: Iterator[Partition], options: Options, progress: Callable[[int, int], None] | None
+) -> Iterator[Result]:
+    """The rows of partitions run in this process."""
+    for partition in wanted:
+        yield Result(
+            partition,
+            *process_partition(nlp, partition, options, done=(lambda chars: progress(chars, 1)) if progress else None),
+        )
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing to the folder, where the system can."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ManifestError(f"{folder}: another process is writing to it") from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def kept_columns(keep: Iterable[str]) -> tuple[str, ...]:
@@ -168,139 +253,3 @@ def kept_columns(keep: Iterable[str]) -> tuple[str, ...]:
     if taken:
         raise ValueError(f"cannot keep {', '.join(taken)}: the notes table has its own column of that name")
     return names
-
-
-def _chain(first: list[Note | ReadFailure], rest: Iterator[Note | ReadFailure]) -> Iterator[Note | ReadFailure]:
-    yield from first
-    yield from rest
-
-
-def write_partition(
-    notes: Iterable[Note | ReadFailure],
-    number: int,
-    *,
-    nlp: Language,
-    output: Path,
-    format: str,
-    keep: Sequence[str],
-    snippet: int,
-    total: Summary,
-    progress: Callable[[int], None] | None,
-) -> None:
-    """Run the pipeline over one partition and write its part file of every table."""
-    kept = tuple(Column(name, "string", True, "kept from the input") for name in keep)
-    rows = _Buffers(
-        entities=EntityRows(pipeline=pipeline_name(nlp), snippet=snippet),
-        notes=Rows((*schema.NOTES[:1], *kept, *schema.NOTES[1:])),
-        sections=Rows(schema.SECTIONS),
-        errors=Rows(schema.ERRORS),
-    )
-    writers: dict[str, PartWriter] = {}
-    try:
-        for table, buffer in rows._asdict().items():
-            path = output / table / f"part-{number:05d}.{format}"
-            writers[table] = PartWriter(path, buffer.schema, format)
-        stream = iter(notes)
-        more = True
-        while more:
-            # what the vocabulary learns from the notes of a zone is forgotten with it: memory stays flat
-            with nlp.memory_zone():
-                more = False
-                for several in together(islice(stream, _ZONE), _length, most=TOGETHER):
-                    more = True
-                    for length in _process(several, nlp, rows, keep, total):
-                        if len(rows.entities) >= _FLUSH:
-                            _flush(rows, writers, total)
-                        if progress:
-                            progress(length)
-        _flush(rows, writers, total)
-        for writer in writers.values():
-            writer.close()
-    except BaseException:
-        for writer in writers.values():
-            writer.abandon()
-        raise
-
-
-class _Buffers(NamedTuple):
-    """The rows of a partition not yet written, by table."""
-
-    entities: EntityRows
-    notes: Rows
-    sections: Rows
-    errors: Rows
-
-
-def _flush(rows: _Buffers, writers: dict[str, PartWriter], total: Summary) -> None:
-    for table, buffer in rows._asdict().items():
-        taken = buffer.take()
-        writers[table].write(taken)
-        if table == "entities":
-            for column, counts in (("label", total.by_label), ("assertion", total.by_assertion)):
-                for pair in taken.column(column).value_counts().to_pylist():
-                    counts[pair["values"]] = counts.get(pair["values"], 0) + pair["counts"]
-
-
-def _length(note: Note | ReadFailure) -> int:
-    return 0 if isinstance(note, ReadFailure) else len(note.text)
-
-
-def _process(
-    several: Sequence[Note | ReadFailure], nlp: Language, rows: _Buffers, keep: Sequence[str], total: Summary
-) -> Iterator[int]:
-    """Notes into the rows, whatever happens to them. Yields the length of each."""
-    notes = [note for note in several if not isinstance(note, ReadFailure)]
-    texts = [sanitize(note.text) for note in notes]
-    clock = time.perf_counter()
-    docs = process_all(nlp, texts)
-    # the time that they took together, by their lengths
-    pace = (time.perf_counter() - clock) / max(1, sum(map(len, texts)))
-    read = zip(texts, docs)
-    for note in several:
-        total.notes += 1
-        if isinstance(note, ReadFailure):
-            total.failed += 1
-            rows.errors.append(note_id=note.note_id, stage=note.stage, error=note.error)
-            rows.notes.append(
-                note_id=note.note_id, characters=0, changed_characters=0, entities=0, seconds=0.0, status="failed"
-            )
-            yield 0
-            continue
-        text, doc = next(read)
-        _add(note, text, doc, pace, rows, keep, total)
-        yield len(text)
-
-
-def _add(
-    note: Note, text: str, doc: Doc | Exception, pace: float, rows: _Buffers, keep: Sequence[str], total: Summary
-) -> None:
-    """The rows of one note; ``pace``: seconds that a character took."""
-    total.repeated_ids += "duplicate_of" in note.extra
-    clock = time.perf_counter()
-    status = "done"
-    count = 0
-    stage = "pipeline"
-    try:
-        if isinstance(doc, Exception):
-            raise doc
-        stage = "rows"
-        add_sections(rows.sections, doc, note.note_id, text)
-        count = rows.entities.add(doc, note.note_id, text)
-    except Exception as error:
-        # the class alone: an exception's message may quote the text
-        cause = f" from {type(error.__cause__).__name__}" if error.__cause__ else ""
-        rows.errors.append(note_id=note.note_id, stage=stage, error=type(error).__name__ + cause)
-        status = "failed"
-        total.failed += 1
-    total.entities += count
-    total.characters += len(text)
-    rows.notes.append(
-        note_id=note.note_id,
-        characters=len(text),
-        changed_characters=changed_characters(note.text),
-        encoding=note.encoding,
-        entities=count,
-        seconds=round(pace * len(text) + time.perf_counter() - clock, 6),
-        status=status,
-        **{name: None if note.extra.get(name) is None else str(note.extra[name]) for name in keep},
-    )

@@ -7,8 +7,11 @@ the checkout's ``models`` (an editable install).
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +19,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
+import clinspan
 from clinspan import attributes, schema
 from clinspan.components.entities import set_entities
 from clinspan.components.memo import together
@@ -90,6 +94,65 @@ def load(
             raise ValueError(f"no component {component!r} to exclude; the pipeline has {known}")
         nlp.remove_pipe(component)
     return nlp
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A pipeline and what the user adds to it: all that another process needs to put the same together.
+
+    Attributes:
+        name: as for :func:`load`.
+        exclude: components to leave out.
+        terms, rules: files of the user's own.
+        vocabularies: codes of these alone, best first.
+        ner: another model in place of the trained finder (:func:`use_ner`), with ``ner_labels``, its labels to
+            clinspan's.
+    """
+
+    name: str = DEFAULT
+    exclude: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    vocabularies: tuple[str, ...] = ()
+    ner: str | None = None
+    ner_labels: tuple[tuple[str, str], ...] = ()
+
+    def load(self) -> Language:
+        """The pipeline.
+
+        Raises:
+            OSError: a pipeline, a model or a file is not there.
+            ValueError: one of them, or an option, is wrong.
+        """
+        nlp = load(self.name, exclude=self.exclude)
+        if self.ner is not None:
+            use_ner(nlp, self.ner, labels=dict(self.ner_labels))
+        for path in self.terms:
+            add_terms_file(nlp, path)
+        for path in self.rules:
+            add_rules_file(nlp, path)
+        if self.vocabularies:
+            choose_vocabularies(nlp, self.vocabularies)
+        return nlp
+
+    def digest(self) -> str:
+        """A digest of all that the pipeline's rows depend on: the files' contents, the options, clinspan's version."""
+        found = hashlib.sha256(json.dumps([clinspan.__version__, asdict(self)]).encode())
+        paths: list[str | Path] = [*self.terms, *self.rules]
+        for name in filter(None, (self.name, self.ner)):
+            try:
+                paths.append(find_model(name))
+            except OSError:
+                if spacy.util.is_package(name):
+                    paths.append(spacy.util.get_package_path(name))
+        for path in map(Path, paths):
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                if file.is_file() and "__pycache__" not in file.parts:
+                    found.update(file.name.encode())
+                    with file.open("rb") as stream:
+                        while block := stream.read(1 << 20):
+                            found.update(block)
+        return found.hexdigest()
 
 
 def blank(language: str = "en") -> Language:
@@ -350,6 +413,13 @@ def _guarded(function: Any, argument: Any) -> Doc | Exception:
         return error
 
 
+def forget(nlp: Language) -> None:
+    """Let components forget what they remember of notes run before (it saves time, and may change last decimals)."""
+    for _, component in nlp.pipeline:
+        if hasattr(component, "forget"):
+            component.forget()
+
+
 def describe(nlp: Language) -> dict[str, Any]:
     """Name, version, components, labels and counts of a pipeline, for ``clinspan info``."""
     counts: Mapping[str, int] = {
@@ -378,6 +448,7 @@ def pipeline_name(nlp: Language) -> str:
 
 
 __all__ = [
+    "Recipe",
     "add_rules_file",
     "add_terms_file",
     "annotate",
@@ -387,6 +458,7 @@ __all__ = [
     "component",
     "describe",
     "find_model",
+    "forget",
     "link_to",
     "load",
     "pipeline_name",

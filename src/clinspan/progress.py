@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from clinspan.batch import Summary
+    from clinspan.partition import Summary
 
 
 class Progress:
@@ -44,15 +44,20 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def advance(self, characters: int) -> None:
-        """Count one note."""
-        self._notes += 1
+    def advance(self, characters: int, notes: int = 1) -> None:
+        """Count notes, of so many characters."""
+        before = self._notes // 20
+        self._notes += notes
         self._characters += characters
-        if self._notes % 20 == 0:
+        if self._notes // 20 > before:
             elapsed = self._bar.tasks[0].elapsed or 1.0
             self._bar.update(
                 self._task, completed=self._characters, notes=self._notes, rate=self._notes / max(elapsed, 1e-6)
             )
+
+    def say(self, line: str) -> None:
+        """A line above the bar."""
+        self._bar.console.print(line, highlight=False, markup=False)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,8 +19,11 @@ from clinspan.cli.common import (
     Terms,
     Vocabularies,
     fail,
+    interruptible,
     load_pipeline,
+    load_recipe,
     print_verdicts,
+    recipe_of,
 )
 from clinspan.cli.evaluate import evaluate
 from clinspan.cli.terms import app as terms_app
@@ -72,13 +76,23 @@ def extract(
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding to try after UTF-8, such as cp1252.")] = None,
     snippet: Annotated[int, typer.Option(min=0, help="Add the text around, this many characters each side.")] = 0,
+    workers: Annotated[
+        str, typer.Option(help="Worker processes, or auto: as many as there are cores. 0: none, all in this process.")
+    ] = "auto",
+    time_limit: Annotated[
+        float, typer.Option(min=1, help="Seconds that a note may take before it is set aside as failed.")
+    ] = 300.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the tables of an earlier run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run; what it wrote of the same notes stays.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:
     """Find the entities of notes and write them as tables.
 
-    Writes OUTPUT/entities, notes, sections and errors, and OUTPUT/run.json. Exit code 0: all notes done;
-    1: some failed (they are in errors); 2: wrong usage.
+    Writes OUTPUT/entities, notes, sections and errors, OUTPUT/manifest.jsonl (what is safely written, for --resume)
+    and OUTPUT/run.json. Exit code 0: all notes done; 1: some failed (they are in errors); 2: wrong usage;
+    3: broken off (a full disk, say), and 130: interrupted; --resume goes on with either.
 
     Examples:
 
@@ -91,13 +105,21 @@ def extract(
         clinspan extract notes.csv --vocabularies icd10cm,mesh -o out
 
         clinspan extract notes.csv --ner en_ner_bc5cdr_md -o out
+
+        clinspan extract notes/ --workers 8 -o out --resume
     """
-    from clinspan.batch import OutputError, kept_columns, prepare_output, run
+    from clinspan.batch import ManifestError, OutputError, kept_columns, prepare_output, run
     from clinspan.notes import NotesError, find_files, read_notes
     from clinspan.pipeline import codes_only
     from clinspan.progress import Progress, print_summary
     from clinspan.tables import FORMATS
+    from clinspan.workers import WorkerError, available_cores
 
+    if overwrite and resume:
+        fail("--overwrite begins anew, --resume goes on: which?")
+    if workers != "auto" and not workers.isdecimal():
+        fail(f"--workers is a number or auto, not {workers!r}")
+    count = available_cores() if workers == "auto" else int(workers)
     if format not in FORMATS:
         fail(f"--format is not one of {', '.join(FORMATS)}")
     try:
@@ -106,12 +128,13 @@ def extract(
         kept = kept_columns(keep or ())
     except ValueError as error:
         fail(str(error))
-    nlp = load_pipeline(pipeline, exclude, terms, rules, vocabularies, ner, ner_label)
+    recipe = recipe_of(pipeline, exclude, terms, rules, vocabularies, ner, ner_label)
+    nlp = load_recipe(recipe)  # what is wrong with it is said before anything is written
     codes_only(nlp)
     if any(output.resolve() in file.path.resolve().parents for file in files):
         fail(f"{output}: holds the notes to be read; choose another folder")
     try:
-        folder = prepare_output(output, overwrite=overwrite)
+        folder = prepare_output(output, overwrite=overwrite, resume=resume)
     except OutputError as error:
         fail(str(error))
     settings = {
@@ -129,23 +152,34 @@ def extract(
         "ner": ner,
         "ner_label": ner_label or [],
         "snippet": snippet,
+        "workers": count,
     }
+    which: dict[str, Any] = {"recipe": recipe, "workers": count} if count else {"nlp": nlp}
+    del nlp
     with Progress([file.path for file in files], quiet=quiet) as progress:
         try:
-            summary = run(
-                stream,
-                nlp=nlp,
-                output=folder,
-                format=format,
-                keep=kept,
-                snippet=snippet,
-                settings=settings,
-                progress=progress.advance,
-            )
-        except NotesError as error:
+            with interruptible():
+                summary = run(
+                    stream,
+                    **which,
+                    output=folder,
+                    format=format,
+                    keep=kept,
+                    snippet=snippet,
+                    settings=settings,
+                    resume=resume,
+                    time_limit=time_limit,
+                    progress=progress.advance,
+                    report=None if quiet else progress.say,
+                )
+        except (NotesError, ManifestError) as error:
             fail(str(error))
+        except WorkerError as error:
+            fail(f"{error}; --resume goes on", 3)
         except OSError as error:
-            fail(f"{folder}: writing failed ({type(error).__name__})")
+            fail(f"{folder}: writing failed ({os.strerror(error.errno or 0)}); --resume goes on", 3)
+        except KeyboardInterrupt:
+            fail("interrupted; --resume goes on", 130)
     if not quiet:
         print_summary(summary, folder)
     raise typer.Exit(1 if summary.failed else 0)

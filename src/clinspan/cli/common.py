@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
 
     from clinspan.corpora import Gold
+    from clinspan.pipeline import Recipe
 
 Pipeline = Annotated[str, typer.Option(help="A bundled pipeline's name, a pipeline folder, or an installed package.")]
 Exclude = Annotated[list[str] | None, typer.Option(help="Component to leave out; may be repeated.")]
@@ -42,13 +46,27 @@ NerLabels = Annotated[
 ]
 
 
-def fail(message: str) -> NoReturn:
-    """End with the message on stderr and exit code 2."""
+def fail(message: str, code: int = 2) -> NoReturn:
+    """End with the message on stderr and an exit code."""
     typer.echo(f"clinspan: {message}", err=True)
-    raise typer.Exit(2)
+    raise typer.Exit(code)
 
 
-def load_pipeline(
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """A request to end (SIGTERM) ends work as an interruption from the keyboard does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def recipe_of(
     pipeline: str,
     exclude: list[str] | None,
     terms: list[Path] | None,
@@ -56,26 +74,37 @@ def load_pipeline(
     vocabularies: str | None = None,
     ner: str | None = None,
     ner_labels: list[str] | None = None,
-) -> Language:
-    """The pipeline, with what the user adds; ends with a message where that cannot be."""
-    from clinspan.pipeline import add_rules_file, add_terms_file, choose_vocabularies, load, use_ner
+) -> Recipe:
+    """The pipeline, and what the user adds to it."""
+    from clinspan.pipeline import Recipe
 
     names = pairs("--ner-label", ner_labels)
     if names and ner is None:
         fail("--ner-label is for the model of --ner")
+    return Recipe(
+        pipeline,
+        tuple(exclude or ()),
+        tuple(map(str, terms or ())),
+        tuple(map(str, rules or ())),
+        tuple(vocabularies.split(",")) if vocabularies else (),
+        ner,
+        tuple(names.items()),
+    )
+
+
+def load_recipe(recipe: Recipe) -> Language:
+    """The pipeline; ends with a message where it cannot be had."""
     try:
-        nlp = load(pipeline, exclude=exclude or [])
-        if ner is not None:
-            use_ner(nlp, ner, labels=names)
-        for path in terms or []:
-            add_terms_file(nlp, path)
-        for path in rules or []:
-            add_rules_file(nlp, path)
-        if vocabularies is not None:
-            choose_vocabularies(nlp, vocabularies.split(","))
+        return recipe.load()
     except (OSError, ValueError) as error:
         fail(str(error))
-    return nlp
+
+
+def load_pipeline(
+    pipeline: str, exclude: list[str] | None, terms: list[Path] | None, rules: list[Path] | None
+) -> Language:
+    """The pipeline, with what the user adds; ends with a message where that cannot be."""
+    return load_recipe(recipe_of(pipeline, exclude, terms, rules))
 
 
 def pairs(option: str, given: list[str] | None) -> dict[str, str]:

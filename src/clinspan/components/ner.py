@@ -109,6 +109,11 @@ class Ner:
             if spans:
                 set_spans(doc, NER, spans)
 
+    def forget(self) -> None:
+        """Forget what was found in sentences met before."""
+        if self.tagger is not None:
+            self.tagger.forget()
+
     def find(self, docs: Sequence[Doc]) -> list[tuple[str, list[tuple[int, int, str, float]]]]:
         """Of each Doc its register, and its proposals as (first token, one past the last, label, score), in the order
         of the text."""
