@@ -10,7 +10,7 @@ import pytest
 from spacy.language import Language
 
 import clinspan
-from clinspan import batch, schema
+from clinspan import batch, partition, schema
 from clinspan.notes import Note, ReadFailure
 from clinspan.tables import FORMATS, read_table
 from command import run
@@ -45,6 +45,7 @@ def test_extract(notes: Path, tmp_path: Path, format: str) -> None:
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         "entities",
         "errors",
+        "manifest.jsonl",
         "notes",
         "run.json",
         "sections",
@@ -90,10 +91,12 @@ def test_a_failing_pipeline_costs_one_note(tmp_path: Path, caplog: pytest.LogCap
 
 
 def test_partitions(tmp_path: Path, nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "PARTITION", 3)
+    monkeypatch.setattr(partition, "NOTES", 3)
     notes = [Note(str(i), "No fever.") for i in range(7)]
     seen: list[int] = []
-    summary = batch.run(notes, nlp=nlp, output=batch.prepare_output(tmp_path / "out"), progress=seen.append)
+    summary = batch.run(
+        notes, nlp=nlp, output=batch.prepare_output(tmp_path / "out"), progress=lambda chars, notes: seen.append(chars)
+    )
     assert summary.notes == len(seen) == 7 and sum(seen) == summary.characters == 63
     parts = sorted(p.name for p in (tmp_path / "out/entities").iterdir())
     assert parts == [f"part-0000{n}.parquet" for n in range(3)]
@@ -165,6 +168,8 @@ def test_usage_errors(notes: Path, tmp_path: Path) -> None:
         (["extract", tmp_path / "missing.csv", "-o", tmp_path / "o"], "missing.csv"),
         (["extract", tmp_path / "nothing", "-o", tmp_path / "o"], "nothing"),
         (["extract", table, "-o", tmp_path / "o", "--text-column", "note"], "note"),
+        (["extract", notes, "-o", tmp_path / "o", "--workers", "many"], "--workers"),
+        (["extract", notes, "-o", tmp_path / "o", "--resume", "--overwrite"], "--resume"),
         (["extract", notes, "-o", tmp_path / "full"], "--overwrite"),
         (["extract", notes, "-o", table], "not a folder"),
         (["extract", notes, "-o", "/proc/nowhere/out"], "cannot be written"),
@@ -198,7 +203,10 @@ def test_overwrite_removes_only_its_own_tables(notes: Path, tmp_path: Path) -> N
     assert run("extract", notes, "-o", out, "--format", "csv")[0] == 0
     (out / "my_notebook.ipynb").touch()
     assert run("extract", notes, "-o", out)[0] == 2
+    code, _, err = run("extract", notes, "-o", out, "--resume")
+    assert code == 2 and "other settings (tables)" in err
     assert run("extract", notes, "-o", out, "--overwrite")[0] == 0
+    assert run("extract", notes, "-o", out, "--resume")[0] == 0
     assert (out / "my_notebook.ipynb").exists()
     assert [p.name for p in (out / "entities").iterdir()] == ["part-00000.parquet"]
 

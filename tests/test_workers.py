@@ -43,7 +43,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict
 def test_the_number_of_workers_changes_nothing(tmp_path: Path, undisturbed: dict, count: int) -> None:
     seen: list[tuple[int, int]] = []
     summary = chaos.run(
-        tmp_path / "out", iter(chaos.notes(64)), workers=count, progress=lambda chars, notes: seen.append((chars, notes))
+        tmp_path / "out",
+        iter(chaos.notes(64)),
+        workers=count,
+        progress=lambda chars, notes: seen.append((chars, notes)),
     )
     assert chaos.tables(tmp_path / "out") == undisturbed
     assert sum(notes for _, notes in seen) == summary.notes == 64
@@ -254,9 +257,7 @@ def test_digests_tell_everything_apart() -> None:
 
 
 def test_a_file_sink_leaves_no_part_of_a_partition(tmp_path: Path, undisturbed: dict) -> None:
-    tables, _ = partition.process_partition(
-        chaos.Small().load(), Partition(0, chaos.notes(3)), partition.Options()
-    )
+    tables, _ = partition.process_partition(chaos.Small().load(), Partition(0, chaos.notes(3)), partition.Options())
     (tmp_path / "errors").touch()  # in the way of a folder
     with pytest.raises(OSError):
         FileSink(tmp_path).write(0, tables)

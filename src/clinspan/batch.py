@@ -198,7 +198,7 @@ def run(
         record = {
             "clinspan": clinspan.__version__,
             "python": platform.python_version(),
-            "pipeline": pipeline_name(nlp) if nlp else recipe.name,  # type: ignore[union-attr]
+            "pipeline": recipe.title() if recipe else pipeline_name(nlp),  # type: ignore[arg-type]
             "pipeline_digest": head["pipeline"],
             "settings": settings or {},
             "started": started.isoformat(timespec="seconds"),

@@ -135,6 +135,14 @@ class Recipe:
             choose_vocabularies(nlp, self.vocabularies)
         return nlp
 
+    def title(self) -> str:
+        """Name and version, as :func:`pipeline_name` has them, without loading it."""
+        try:
+            meta = json.loads((find_model(self.name) / "meta.json").read_text(encoding="utf-8"))
+        except OSError:
+            return self.name
+        return f"{meta['lang']}_{meta['name']} {meta['version']}"
+
     def digest(self) -> str:
         """A digest of all that the pipeline's rows depend on: the files' contents, the options, clinspan's version."""
         found = hashlib.sha256(json.dumps([clinspan.__version__, asdict(self)]).encode())

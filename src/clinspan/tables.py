@@ -281,7 +281,7 @@ class PartWriter:
         if format == "parquet":
             self._writer = pq.ParquetWriter(self._file, table_schema, compression="zstd")
         elif format == "csv":
-            self._writer = pa_csv.CSVWriter(self._file, _flat(table_schema.empty_table()).schema)
+            self._writer = pa_csv.CSVWriter(self._file, flat(table_schema.empty_table()).schema)
 
     def write(self, table: pa.Table) -> None:
         """Add rows."""
@@ -290,7 +290,7 @@ class PartWriter:
         if self._format == "parquet":
             self._writer.write_table(table)
         elif self._format == "csv":
-            self._writer.write_table(_flat(table))
+            self._writer.write_table(flat(table))
         else:
             lines = (json.dumps(row, ensure_ascii=False) for row in table.to_pylist())
             self._file.write(("\n".join(lines) + "\n").encode("utf-8"))
@@ -313,8 +313,8 @@ class PartWriter:
         self._aside.unlink(missing_ok=True)
 
 
-def _flat(table: pa.Table) -> pa.Table:
-    """The table with its cues column as JSON text, for csv."""
+def flat(table: pa.Table) -> pa.Table:
+    """The table with its cues column as JSON text, for csv and databases."""
     if "cues" not in table.column_names:
         return table
     place = table.column_names.index("cues")

@@ -76,6 +76,13 @@ def extract(
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding to try after UTF-8, such as cp1252.")] = None,
     snippet: Annotated[int, typer.Option(min=0, help="Add the text around, this many characters each side.")] = 0,
+    into: Annotated[
+        str | None,
+        typer.Option(
+            help="A database for the tables, instead of files: sqlite:///FILE, duckdb:///FILE, "
+            "postgresql://USER@HOST/NAME. A note's rows of an earlier run are replaced."
+        ),
+    ] = None,
     workers: Annotated[
         str, typer.Option(help="Worker processes, or auto: as many as there are cores. 0: none, all in this process.")
     ] = "auto",
@@ -107,11 +114,15 @@ def extract(
         clinspan extract notes.csv --ner en_ner_bc5cdr_md -o out
 
         clinspan extract notes/ --workers 8 -o out --resume
+
+        clinspan extract notes.parquet --into duckdb:///notes.duckdb -o out
     """
     from clinspan.batch import ManifestError, OutputError, kept_columns, prepare_output, run
     from clinspan.notes import NotesError, find_files, read_notes
+    from clinspan.partition import Options
     from clinspan.pipeline import codes_only
     from clinspan.progress import Progress, print_summary
+    from clinspan.sinks import DatabaseError, database_sink
     from clinspan.tables import FORMATS
     from clinspan.workers import WorkerError, available_cores
 
@@ -135,7 +146,8 @@ def extract(
         fail(f"{output}: holds the notes to be read; choose another folder")
     try:
         folder = prepare_output(output, overwrite=overwrite, resume=resume)
-    except OutputError as error:
+        sink = database_sink(into, folder, Options(kept, snippet)) if into else None
+    except (OutputError, OSError, ValueError) as error:
         fail(str(error))
     settings = {
         "notes": [str(n) for n in notes],
@@ -153,6 +165,7 @@ def extract(
         "ner_label": ner_label or [],
         "snippet": snippet,
         "workers": count,
+        "into": sink.name if sink else None,
     }
     which: dict[str, Any] = {"recipe": recipe, "workers": count} if count else {"nlp": nlp}
     del nlp
@@ -164,6 +177,7 @@ def extract(
                     **which,
                     output=folder,
                     format=format,
+                    sink=sink,
                     keep=kept,
                     snippet=snippet,
                     settings=settings,
@@ -174,7 +188,7 @@ def extract(
                 )
         except (NotesError, ManifestError) as error:
             fail(str(error))
-        except WorkerError as error:
+        except (WorkerError, DatabaseError) as error:
             fail(f"{error}; --resume goes on", 3)
         except OSError as error:
             fail(f"{folder}: writing failed ({os.strerror(error.errno or 0)}); --resume goes on", 3)
