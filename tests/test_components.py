@@ -84,6 +84,7 @@ def found(nlp: Language, text: str) -> list[tuple[str, str]]:
         "an [ankle tourniquet|DEVICE] and an [ICP catheter|DEVICE]",
         "[L5 compression fracture|CONDITION] on the [femoral artery angiogram|MEASUREMENT]",
         "[CO2 insufflation|PROCEDURE] through the osteotomy guide",
+        "the [catheter neck|DEVICE] and SKIN PREPARATION: soap",
         "[spine problems|CONDITION] and [spine|ANATOMY]",
         "history of [alcohol abuse|CONDITION]",
         "[stent removal|PROCEDURE] planned",

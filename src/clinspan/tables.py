@@ -322,15 +322,44 @@ def flat(table: pa.Table) -> pa.Table:
     return table.set_column(place, pa.field("cues", pa.string(), nullable=False), pa.array(texts, type=pa.string()))
 
 
+def part_numbers(folder: str | os.PathLike[str], table: str) -> list[int]:
+    """The numbers of a table's parts in a run's folder.
+
+    Raises:
+        FileNotFoundError: no such table there.
+    """
+    return sorted(int(path.stem.partition("-")[2]) for path in _parts(folder, table))
+
+
+def read_part(folder: str | os.PathLike[str], table: str, number: int) -> pa.Table:
+    """One part of a table of a run, whatever its format.
+
+    Raises:
+        FileNotFoundError: no such part.
+    """
+    found = [path for path in _parts(folder, table) if path.stem == f"part-{number:05d}"]
+    if not found:
+        raise FileNotFoundError(f"{os.fspath(folder)}: no part {number} of table {table!r}")
+    return _read(found, table)
+
+
 def read_table(folder: str | os.PathLike[str], table: str) -> pa.Table:
     """A table of a finished run, whatever its format; ``folder`` is the run's.
 
     Raises:
         FileNotFoundError: no such table there.
     """
+    return _read(_parts(folder, table), table)
+
+
+def _parts(folder: str | os.PathLike[str], table: str) -> list[Path]:
     parts = sorted(p for p in (Path(folder) / table).glob("part-*") if p.is_file())
     if not parts:
         raise FileNotFoundError(f"{os.fspath(folder)}: no table {table!r}")
+    return parts
+
+
+def _read(parts: Sequence[Path], table: str) -> pa.Table:
     suffix = parts[0].suffix
     if suffix == ".parquet":
         return pa.concat_tables([pq.read_table(p, partitioning=None) for p in parts])

@@ -47,7 +47,7 @@ _BLOCKING = frozenset(
     machine board table tray gap department's resident attending provider personnel group camp policy form division
     system systems ward swab swabs pad pads wipe wipes dependency laboratory holding protocol doctor worker employee
     party guide guides tubes ring rings knife gun apparatus technique techniques bank specialist medium stress
-    generating
+    generating integrity preparation prep preparations
     """.split()
 )
 #: Which labels a word for a part, or for something done (``+removal``), may stand behind.
@@ -61,6 +61,7 @@ _VERBS = frozenset(
     """.split()
 )
 _UNITS = frozenset(["foot", "feet"])
+_RATES = frozenset(["day", "days", "week", "month", "ppd", "years", "year"])
 _DETERMINERS = frozenset("the a his her their its this that left right both bilateral".split())
 #: Labels that a body site's adjective directly before them joins.
 _JOINED = frozenset(["CONDITION", "PROCEDURE", "MEASUREMENT"])
@@ -284,6 +285,9 @@ class Terms:
                     continue  # what of is the name
                 if end < total and words[end].lower() in _BLOCKING:
                     break
+                if label == "OBSERVATION" and words[end - 1].lower() in _RATES:
+                    last = end
+                    break  # "packs per day": how much, of what is named elsewhere
                 if first and words[end - 1] in _UNITS and words[first - 1][:1].isdigit():
                     break  # "6 feet"
                 if first and words[first - 1] == "to" and words[first] in _VERBS:
@@ -301,6 +305,8 @@ class Terms:
                     start = out.pop()[0]  # "infected cyst"
                 elif out and out[-1][1] == start and (out[-1][2].concept[0], label) in _COMPOUNDS:
                     start = out.pop()[0]
+                elif out and out[-1][1] == start and (out[-1][2].concept[0], label) == ("DEVICE", "ANATOMY"):
+                    start, _, name = out.pop()  # "mesh arms", "catheter tip": a part of the device
                 if label == "ANATOMY" and end < total and words[end].lower() in _DISORDERS:
                     end += 1
                     name = Name(Concept("CONDITION", "", "", ""), ANY, "")
