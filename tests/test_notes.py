@@ -645,3 +645,93 @@ def test_import_is_light():
     code = f"import sys, clinspan.notes; sys.exit(str({heavy} & set(sys.modules)) if {heavy} & set(sys.modules) else 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_text_files_of_an_archive(tmp_path: Path) -> None:
+    import gzip
+    import io
+    import tarfile
+
+    path = tmp_path / "n.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, data in (
+            ("a.txt", b"one\r\n"),
+            ("deep/b.txt.gz", gzip.compress("zwölf".encode("cp1252"))),
+            ("deep/image.png", b"\x89PNG"),
+            ("page.txt", b"<html><body>"),
+            ("bad.txt.gz", b"no gzip"),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    found = list(read_notes(path))
+    assert [n.note_id for n in found] == ["a", "deep/b", "page", "bad"]
+    assert [n.text for n in found[:2]] == ["one\r\n", "zwölf"] and found[1].encoding == "cp1252"
+    assert [n.error.partition(":")[0] for n in found[2:]] == ["HtmlContent", "BadGzipFile"]
+    cut = tmp_path / "cut.tar"
+    with tarfile.open(cut, "w") as archive:
+        member = tarfile.TarInfo("a.txt")
+        member.size = 5000
+        archive.addfile(member, io.BytesIO(b"x" * 5000))
+    cut.write_bytes(cut.read_bytes()[:3000])
+    [failure] = read_notes(cut)
+    assert isinstance(failure, ReadFailure) and failure.note_id == "cut" and "after" in failure.error
+
+
+def test_partitioned_parquet(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    for year, ward, text in ((2020, "A", "first"), (2020, "B", "second"), (2021, "A", "third")):
+        folder = tmp_path / "set" / f"year={year}" / f"ward={ward}"
+        folder.mkdir(parents=True)
+        parquet.write_table(pa.table({"note_id": [f"{year}{ward}"], "text": [text]}), folder / "part-0.snappy.parquet")
+    (tmp_path / "set" / "_SUCCESS").touch()
+    found = list(read_notes(tmp_path / "set", keep=["year"]))
+    assert [(n.note_id, n.text, n.extra) for n in found] == [
+        ("2020A", "first", {"year": "2020"}),
+        ("2020B", "second", {"year": "2020"}),
+        ("2021A", "third", {"year": "2021"}),
+    ]
+
+
+def test_json_lines_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+    import sys
+    from types import SimpleNamespace
+
+    lines = b'{"id": 7, "body": "fever and cough", "ward": "A"}\n\n{"id": 8, "body": "NA"}\nnot json\n'
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(lines))))
+    found = list(read_notes("-", text_column="body", keep=["ward"]))
+    assert [(n.note_id, n.text) for n in found[:2]] == [("7", "fever and cough"), ("8", "NA")]
+    assert found[0].extra == {"ward": "A"} and found[1].extra == {"ward": None}
+    assert isinstance(found[2], ReadFailure) and found[2].note_id == "stdin:3"
+
+
+def test_a_query(tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy")
+    import sqlite3
+
+    from clinspan.notes import read_query
+
+    with sqlite3.connect(tmp_path / "n.db") as database:
+        database.execute("CREATE TABLE n (id, body, d TEXT, ward TEXT)")
+        rows = [(i, f"note {i}", "2020-03-01", "A") for i in range(250)]
+        database.executemany("INSERT INTO n VALUES (?, ?, ?, ?)", [*rows, (250, None, None, None), (251, 1.5, "", "")])
+    database.close()
+    url = f"sqlite:///{tmp_path / 'n.db'}"
+    found = list(read_query(url, "SELECT id, body AS text, d AS date, ward FROM n ORDER BY id", keep=["ward"]))
+    assert [n.note_id for n in found] == [*map(str, range(251)), "query:252"]
+    assert found[3].text == "note 3" and str(found[3].note_date) == "2020-03-01" and found[3].extra == {"ward": "A"}
+    assert found[250].text == "" and isinstance(found[251], ReadFailure)
+    for query, message in (
+        ("SELECT nothing FROM n", "OperationalError"),
+        ("SELECT id FROM n", "no column of text"),
+    ):
+        with pytest.raises(NotesError, match=message):
+            read_query(url, query)
+    with pytest.raises(NotesError, match="no column 'x'"):
+        read_query(url, "SELECT * FROM n", text_column="x")
+    with pytest.raises(NotesError) as raised:
+        read_query("postgresql+nosuch://u:secret@h/x", "SELECT 1")
+    assert "secret" not in str(raised.value)

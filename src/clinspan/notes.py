@@ -21,15 +21,16 @@ import numbers
 import os
 import re
 import sys
+import tarfile
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, takewhile
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 __all__ = ["Note", "NoteFile", "NotesError", "ReadFailure", "changed_characters", "content_kind", "decode",
-           "find_files", "read_notes", "sanitize", "to_notes"]  # fmt: skip
+           "find_files", "read_notes", "read_query", "sanitize", "to_notes"]  # fmt: skip
 
 
 class NotesError(ValueError):
@@ -199,9 +200,10 @@ class _Lines:
 
 _KINDS = {
     ".txt": "text", ".text": "text", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
-    ".parquet": "parquet",
+    ".parquet": "parquet", ".tar": "tar", ".tgz": "tar",
 }  # fmt: skip
 _READABLE = f"{', '.join(_KINDS)} (and .gz of all but parquet)"
+STDIN = "-"  # as a source: JSON lines from standard input
 
 
 def find_files(sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[NoteFile]:
@@ -223,6 +225,8 @@ def find_files(sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]
 
 
 def _files_of(source: Path) -> list[NoteFile]:
+    if str(source) == STDIN:
+        return [NoteFile(source, "stdin", "jsonl")]
     if source.is_dir():
         return _select(source, source, _walk(source))
     if source.exists():
@@ -270,6 +274,8 @@ def _note_file(path: Path, base: Path) -> NoteFile | None:
 
 
 def _open(path: Path) -> io.BufferedReader:
+    if str(path) == STDIN:
+        return cast(io.BufferedReader, sys.stdin.buffer)
     if path.name.lower().endswith(".gz"):
         return io.BufferedReader(gzip.open(path))
     return open(path, "rb")
@@ -398,12 +404,15 @@ def _parquet(file: NoteFile, columns: list[str] | None) -> Iterator[_Item]:
         from pyarrow import parquet
     except ImportError:
         raise NotesError(f"{file.path}: reading parquet needs the package pyarrow") from None
+    partition = dict(part.split("=", 1) for part in file.file_id.split("/")[:-1] if "=" in part)
     with parquet.ParquetFile(file.path) as table:
-        yield _Header(list(table.schema_arrow.names))
-        batches = table.iter_batches(batch_size=_SAMPLE_ROWS, columns=columns)
+        names = list(table.schema_arrow.names)
+        yield _Header([*names, *(name for name in partition if name not in names)])
+        wanted = None if columns is None else [name for name in columns if name in names]
+        batches = table.iter_batches(batch_size=_SAMPLE_ROWS, columns=wanted)
         rows = chain.from_iterable(batch.to_pylist() for batch in batches)
         for number, row in enumerate(rows, start=1):
-            yield _Row(number, f"row {number}", row, None)
+            yield _Row(number, f"row {number}", {**partition, **row}, None)
 
 
 def _sample_layout(file: NoteFile, options: _Options) -> dict[str, str | None] | None:
@@ -577,10 +586,11 @@ def read_notes(
 ) -> Iterator[Note | ReadFailure]:
     """Stream the notes of files, folders and glob patterns; `find_files` says which files those are.
 
-    - A text file is one note; its id is the file id. In tables, columns that are not named are recognised by name;
-      the text column, failing that, is the column of strings that is longest on average in the first 100 rows.
+    - A text file is one note, also one in a .tar (.tar.gz, .tgz); its id is the file id. In tables, columns that are not
+      named are recognised by name; the text column, failing that, is the column of strings that is longest on average in the first 100 rows.
       Ids, dates and the other fields stay empty if there is no such column; a row without an id is
       "{file id}:{row number}", from 1. Columns in `keep` go into `Note.extra`.
+    - Of parquet files below folders such as "year=2020", these are columns too. "-" is standard input, JSON lines.
     - All csv values are strings ("NA" is text). A null or absent text is the empty note. Dates are parsed where
       possible, else None. Text is decoded as `decode` says, in csv and jsonl line by line.
     - A later note with the same id is delivered as "{id}#2", with the id it had in `extra["duplicate_of"]`.
@@ -595,14 +605,78 @@ def read_notes(
              "encounter_id": encounter_column, "note_date": date_column, "note_type": type_column}  # fmt: skip
     options = _Options(named, tuple(dict.fromkeys(keep)), encoding)
     files = find_files(sources)
-    layouts = {file: _sample_layout(file, options) for file in files if file.kind != "text"}
+    tables = [file for file in files if file.kind not in ("text", "tar")]
+    layouts = {file: None if file.file_id == "stdin" else _sample_layout(file, options) for file in tables}
 
     def notes() -> Iterator[Note | ReadFailure]:
         ids = _UniqueIds()
         for file in files:
-            is_text = file.kind == "text"
-            for item in [_read_text(file, encoding)] if is_text else _read_table(file, layouts[file], options):
+            if file.kind == "text":
+                items: Iterable[Note | ReadFailure] = [_read_text(file, encoding)]
+            elif file.kind == "tar":
+                items = _read_tar(file, encoding)
+            else:
+                items = _read_table(file, layouts[file], options)
+            for item in items:
                 yield ids.apply(item)
+
+    return notes()
+
+
+def read_query(
+    url: str,
+    query: str,
+    *,
+    text_column: str | None = None,
+    id_column: str | None = None,
+    keep: Sequence[str] = (),
+    date_column: str | None = None,
+    person_column: str | None = None,
+    encounter_column: str | None = None,
+    type_column: str | None = None,
+) -> Iterator[Note | ReadFailure]:
+    """Stream the notes of a query, a row each, through SQLAlchemy (`pip install 'clinspan[sql]'`).
+
+    The rows come as the database delivers them (a cursor of the server's, where it has them), never all at once. Their
+    columns are recognised as those of files are. An `ORDER BY` lets an interrupted run be gone on with.
+
+    Raises `NotesError` where SQLAlchemy is not installed, where the database or the query is refused (by the class of
+    the error: its message may hold a password), and for columns as `read_notes` does.
+    """
+    try:
+        import sqlalchemy
+    except ImportError:
+        raise NotesError("a query needs the package sqlalchemy: pip install 'clinspan[sql]'") from None
+    named = {"text": text_column, "note_id": id_column, "person_id": person_column,
+             "encounter_id": encounter_column, "note_date": date_column, "note_type": type_column}  # fmt: skip
+    options = _Options(named, tuple(dict.fromkeys(keep)))
+    try:
+        engine = sqlalchemy.create_engine(url)
+        connection = engine.connect().execution_options(stream_results=True, yield_per=_SAMPLE_ROWS)
+        result = connection.execute(sqlalchemy.text(query))
+        columns = list(result.keys())
+        rows = (dict(row._mapping) for row in result)
+        first = list(islice(rows, _SAMPLE_ROWS))
+    except Exception as error:
+        raise NotesError(f"the query failed ({_name(error)})") from None
+    layout = _choose_columns("the query", columns, first, options)
+
+    def notes() -> Iterator[Note | ReadFailure]:
+        ids = _UniqueIds()
+        number = 0
+        try:
+            for number, row in enumerate(chain(first, rows), start=1):
+                try:
+                    note = _build_note(row, layout, options.keep, f"query:{number}")
+                except TypeError as error:
+                    yield ids.apply(ReadFailure(f"query:{number}", "read", f"TypeError: {error}, at row {number}"))
+                else:
+                    yield ids.apply(_unless_markup(note, f", at row {number}"))
+        except Exception as error:  # the rows so far are not lost, and the run says that more were to come
+            yield ReadFailure("query", "read", f"{_name(error)} after row {number}")
+        finally:
+            connection.close()
+            engine.dispose()
 
     return notes()
 
@@ -614,6 +688,31 @@ def _read_text(file: NoteFile, encoding: str | None) -> Note | ReadFailure:
     except Exception as error:  # whatever a damaged file provokes, it costs its own note only
         return ReadFailure(file.file_id, "read", _name(error))
     return _unless_markup(Note(file.file_id, text, encoding=used))
+
+
+def _read_tar(file: NoteFile, encoding: str | None) -> Iterator[Note | ReadFailure]:
+    """The text files of an archive, in its order, read as it streams by; other members are passed over."""
+    place = "the start"
+    try:
+        with _open(file.path) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
+            for member in archive:
+                inner = _note_file(Path(member.name), Path())
+                if inner is None or inner.kind != "text" or not member.isfile():
+                    continue
+                place = inner.file_id
+                content = archive.extractfile(member)
+                assert content is not None  # it is a file
+                data = content.read()
+                try:
+                    if member.name.lower().endswith(".gz"):
+                        data = gzip.decompress(data)
+                except Exception as error:
+                    yield ReadFailure(inner.file_id, "read", _name(error))
+                    continue
+                text, used = decode(data, encoding)
+                yield _unless_markup(Note(inner.file_id, text, encoding=used))
+    except Exception as error:  # whatever a damaged archive provokes, it costs its own notes only
+        yield ReadFailure(file.file_id, "read", f"{_name(error)} after {place}")
 
 
 def _unless_markup(note: Note, place: str = "") -> Note | ReadFailure:

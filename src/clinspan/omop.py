@@ -2,8 +2,9 @@
 
 Columns, types, lengths and what may be null are those of the specification (OHDSI, CDM v5.4,
 https://ohdsi.github.io/CommonDataModel/cdm54.html). ``term_exists`` is ``Y`` where ``exists`` is true;
-``term_temporal`` is ``past`` where the entity is historical, else ``present``; ``term_modifiers`` holds every axis that is set and the
-source code. Concepts come from the user's OMOP vocabulary (CONCEPT.csv), and are 0, "no matching concept", without.
+``term_temporal`` is ``past`` where the entity is historical, else ``present``; ``term_modifiers`` holds every axis that
+is set and the source code. Concepts come from the user's OMOP vocabulary (CONCEPT.csv), and are 0, "no matching
+concept", without.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class Progress:
         from rich.console import Console
         from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        plain = all(path.suffix not in (".gz", ".parquet") for path in files)
+        plain = files and all(path.suffix not in (".gz", ".tgz", ".parquet") and path.exists() for path in files)
         size = sum(path.stat().st_size for path in files) if plain else None
         self._bar = rich.progress.Progress(
             SpinnerColumn(),

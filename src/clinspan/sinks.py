@@ -121,11 +121,12 @@ def database_sink(url: str, folder: Path, options: Options) -> DatabaseSink:
     scheme = url.partition("://")[0]
     kind = kinds.get({"postgres": "postgresql"}.get(scheme, scheme))
     if kind is None:
-        raise ValueError(f"{_without_password(url)}: not the address of a database: {', '.join(kinds)}://…")
+        raise ValueError(f"{without_password(url)}: not the address of a database: {', '.join(kinds)}://…")
     return kind(url, folder, options)
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """An address as it may be shown."""
     return re.sub(r"(://[^:/@]*):[^@]*@", r"\1@", url)
 
 
@@ -150,7 +151,7 @@ class DatabaseSink:
     mark = "?"
 
     def __init__(self, url: str, folder: Path, options: Options) -> None:
-        self.name = _without_password(url)
+        self.name = without_password(url)
         self.run = os.fspath(folder.resolve())
         columns = {table: [(c.name, c.type, c.nullable) for c in found] for table, found in options.columns().items()}
         columns[_BOOKS] = [("run", "string", False), ("partition", "int64", False), ("note_id", "string", False)]

@@ -59,7 +59,10 @@ def _main(
 def extract(
     notes: Annotated[
         list[str],
-        typer.Argument(help="Files, folders or quoted globs: .txt, .csv, .tsv, .jsonl (each also .gz), .parquet."),
+        typer.Argument(
+            help="Files, folders or quoted globs: .txt, .csv, .tsv, .jsonl (each also .gz), .parquet, .tar of texts; "
+            "- for JSON lines on standard input; with --sql, a database's address."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the tables.")],
     format: Annotated[str, typer.Option("--format", "-f", help="parquet, csv or jsonl.")] = "parquet",
@@ -74,6 +77,9 @@ def extract(
     id_column: Annotated[str | None, typer.Option(help="Column with the note ids; guessed when left out.")] = None,
     keep: Annotated[
         list[str] | None, typer.Option(help="Column to copy into the notes table; may be repeated.")
+    ] = None,
+    sql: Annotated[
+        str | None, typer.Option(help="A query, a row a note, run by the database that NOTES is the address of.")
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding to try after UTF-8, such as cp1252.")] = None,
     snippet: Annotated[int, typer.Option(min=0, help="Add the text around, this many characters each side.")] = 0,
@@ -116,14 +122,16 @@ def extract(
 
         clinspan extract notes/ --workers 8 -o out --resume
 
+        clinspan extract postgresql+psycopg://me@host/ehr --sql "SELECT note_id, text FROM note ORDER BY 1" -o out
+
         clinspan extract notes.parquet --into duckdb:///notes.duckdb -o out
     """
     from clinspan.batch import ManifestError, OutputError, kept_columns, prepare_output, run
-    from clinspan.notes import NotesError, find_files, read_notes
+    from clinspan.notes import NotesError, find_files, read_notes, read_query
     from clinspan.partition import Options
     from clinspan.pipeline import codes_only
     from clinspan.progress import Progress, print_summary
-    from clinspan.sinks import DatabaseError, database_sink
+    from clinspan.sinks import DatabaseError, database_sink, without_password
     from clinspan.tables import FORMATS
     from clinspan.workers import WorkerError, available_cores
 
@@ -135,8 +143,15 @@ def extract(
     if format not in FORMATS:
         fail(f"--format is not one of {', '.join(FORMATS)}")
     try:
-        files = find_files(notes)
-        stream = read_notes(notes, text_column=text_column, id_column=id_column, keep=keep or (), encoding=encoding)
+        columns: dict[str, Any] = {"text_column": text_column, "id_column": id_column, "keep": keep or ()}
+        if sql is not None:
+            if len(notes) != 1:
+                fail("--sql is for one database")
+            files = []
+            stream = read_query(notes[0], sql, **columns)
+        else:
+            files = find_files(notes)
+            stream = read_notes(notes, encoding=encoding, **columns)
         kept = kept_columns(keep or ())
     except ValueError as error:
         fail(str(error))
@@ -151,7 +166,8 @@ def extract(
     except (OutputError, OSError, ValueError) as error:
         fail(str(error))
     settings = {
-        "notes": [str(n) for n in notes],
+        "notes": [without_password(n) for n in notes],
+        "sql": sql,
         "format": format,
         "pipeline": pipeline,
         "encoding": encoding,
