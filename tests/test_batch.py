@@ -52,6 +52,19 @@ def test_extract(notes: Path, tmp_path: Path, format: str) -> None:
     ]
 
 
+def test_the_log_counts_and_quotes_nothing(notes: Path, tmp_path: Path) -> None:
+    (notes / "page.txt").write_text(f"<html><body>{SECRET}</body></html>")
+    (notes / "z.txt").write_text(f"{SECRET} and fever")
+    log = tmp_path / "log.jsonl"
+    for _ in range(2):
+        assert run("extract", notes, "-o", tmp_path / "out", "--log-json", log, "--resume", "--workers", "0")[0] == 1
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [r["event"] for r in records] == ["begin", "partition", "end", "begin", "end"]
+    assert (records[1]["notes"], records[1]["failed"]) == (6, 1) and records[3]["written"] == 1
+    assert records[4]["notes"] == 6
+    assert SECRET not in log.read_text()
+
+
 def test_one_bad_note_never_stops_the_others(notes: Path, tmp_path: Path) -> None:
     (notes / "b_page.txt").write_text(f"<html><body>{SECRET}</body></html>")
     (notes / "z_bad.txt.gz").write_bytes(b"not gzip " + SECRET.encode())

@@ -99,6 +99,7 @@ def run(
     time_limit: float = TIME_LIMIT,
     progress: Callable[[int, int], None] | None = None,
     report: Callable[[str], None] | None = None,
+    log: Callable[[dict[str, Any]], None] | None = None,
 ) -> Summary:
     """Run a pipeline over notes and write the tables.
 
@@ -119,6 +120,7 @@ def run(
         time_limit: seconds after which a worker that stands still at a note is stopped, and the note set aside.
         progress: called now and then with the characters and notes done since.
         report: called with lines for the user: what was redone and why; ids and numbers, never text.
+        log: called with what happened, as a record: counts, rates and ids, never text.
 
     Raises:
         ValueError: an unknown format, or a column to keep that ``notes`` has itself.
@@ -130,7 +132,16 @@ def run(
         raise ValueError("either a pipeline or a recipe for one")
     options = Options(kept_columns(keep), snippet)
     sink = sink or FileSink(output, format)
-    say = report or (lambda message: None)
+
+    def note_down(event: str, **values: Any) -> None:
+        if log:
+            log({"time": datetime.datetime.now(datetime.timezone.utc).isoformat(), "event": event, **values})
+
+    def say(message: str) -> None:
+        note_down("mended", message=message)
+        if report:
+            report(message)
+
     started = datetime.datetime.now(datetime.timezone.utc)
     clock = time.perf_counter()
     with _locked(output):
@@ -144,6 +155,7 @@ def run(
         if manifest.head:
             manifest.begin(head)
         total, count = Summary(), 0
+        note_down("begin", written=len(manifest.partitions), **head)
         digests: dict[int, str] = {}
 
         def wanted() -> Iterator[Partition]:
@@ -168,7 +180,7 @@ def run(
             stack.callback(sink.close)
             if recipe is not None:
                 pool = stack.enter_context(
-                    Workers(recipe, options, workers, time_limit=time_limit, progress=progress, report=report)
+                    Workers(recipe, options, workers, time_limit=time_limit, progress=progress, report=say)
                 )
                 results = pool.run(wanted())
             else:
@@ -190,11 +202,15 @@ def run(
                     }
                 )
                 total.add(result.summary)
+                counts = {name: getattr(result.summary, name) for name in ("notes", "failed", "entities", "characters")}
+                rate = round(total.notes / max(1e-9, time.perf_counter() - clock), 1)
+                note_down("partition", partition=number, **counts, notes_so_far=total.notes, notes_a_second=rate)
             for number in [n for n in manifest.partitions if n >= count]:
                 say(f"partition {number}: its notes are gone from the input; its rows are removed")
                 sink.remove(manifest.partitions[number])
                 manifest.remove(number)
         total.seconds = round(time.perf_counter() - clock, 3)
+        note_down("end", notes=total.notes, failed=total.failed, entities=total.entities, seconds=total.seconds)
         record = {
             "clinspan": clinspan.__version__,
             "python": platform.python_version(),

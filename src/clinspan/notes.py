@@ -586,8 +586,9 @@ def read_notes(
 ) -> Iterator[Note | ReadFailure]:
     """Stream the notes of files, folders and glob patterns; `find_files` says which files those are.
 
-    - A text file is one note, also one in a .tar (.tar.gz, .tgz); its id is the file id. In tables, columns that are not
-      named are recognised by name; the text column, failing that, is the column of strings that is longest on average in the first 100 rows.
+    - A text file is one note, also one in a .tar (.tar.gz, .tgz); its id is the file id. In tables, columns that are
+      not named are recognised by name; the text column, failing that, is the column of strings that is longest on
+      average in the first 100 rows.
       Ids, dates and the other fields stay empty if there is no such column; a row without an id is
       "{file id}:{row number}", from 1. Columns in `keep` go into `Note.extra`.
     - Of parquet files below folders such as "year=2020", these are columns too. "-" is standard input, JSON lines.

@@ -22,6 +22,7 @@ from clinspan.cli.common import (
     interruptible,
     load_pipeline,
     load_recipe,
+    log_to,
     print_verdicts,
     recipe_of,
 )
@@ -100,6 +101,9 @@ def extract(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run; what it wrote of the same notes stays.")
     ] = False,
+    log_json: Annotated[
+        Path | None, typer.Option(help="File to add a JSON line to for each partition: counts, rates, ids, never text.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:
     """Find the entities of notes and write them as tables.
@@ -202,6 +206,7 @@ def extract(
                     time_limit=time_limit,
                     progress=progress.advance,
                     report=None if quiet else progress.say,
+                    log=log_to(log_json) if log_json else None,
                 )
         except (NotesError, ManifestError) as error:
             fail(str(error))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -50,6 +51,16 @@ def fail(message: str, code: int = 2) -> NoReturn:
     """End with the message on stderr and an exit code."""
     typer.echo(f"clinspan: {message}", err=True)
     raise typer.Exit(code)
+
+
+def log_to(path: Path) -> Callable[[dict[str, Any]], None]:
+    """A function that adds a record to a file, as a JSON line."""
+
+    def log(record: dict[str, Any]) -> None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    return log
 
 
 @contextlib.contextmanager
