@@ -65,9 +65,9 @@ def memory(process: int) -> int:
 
 def run(notes: Path, output: Path, workers: int) -> tuple[float, float, int]:
     """Seconds of the clock, seconds of the processor, and memory in KiB."""
-    command = [sys.executable, "-m", "clinspan.cli", "extract", str(notes), "-o", str(output), "-q"]
+    command = [sys.executable, "-c", "from clinspan.cli import main; main()", "extract", str(notes), "-q"]
     clock, before = time.perf_counter(), os.times()
-    process = subprocess.Popen([*command, "--workers", str(workers), "--id-column", "note_id"])
+    process = subprocess.Popen([*command, "-o", str(output), "--workers", str(workers), "--id-column", "note_id"])
     most = 0
     while process.poll() is None:
         most = max(most, memory(process.pid))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import lzma
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 import clinspan
 import tagging
+from command import run as command_line
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -198,3 +200,31 @@ def test_training_from_text_to_weights(own_indexes: Path, tmp_path: Path) -> Non
     found = [(e.text, e.label_, e._.source) for e in doc.spans["entities"]]
     assert found == [("zorfen", "CONDITION", "ner"), ("mintul", "DRUG", "ner")]
     assert nlp.meta["sha256"]["ner.weights"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+def test_the_dockerfile_asks_for_what_there_is() -> None:
+    """No engine is needed: its extras are the package's, its command line is the command's, its user has no rights."""
+    lines = (SCRIPTS / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    words = {line.split()[0]: line for line in lines if line and not line.startswith("#")}
+    extras = re.findall(r"/src\[([\w,]+)\]", words["RUN"])[0].split(",")
+    project = (SCRIPTS.parent / "pyproject.toml").read_text(encoding="utf-8")
+    assert extras and all(re.search(rf"^{extra} = ", project, re.M) for extra in extras)
+    command = json.loads(words["ENTRYPOINT"].removeprefix("ENTRYPOINT ")) + json.loads(
+        words["CMD"].removeprefix("CMD ")
+    )
+    assert command[0] == "clinspan"
+    code, out, _ = command_line(command[1], "--help")
+    assert code == 0 and all(option in out for option in command if option.startswith("--"))
+    assert words["USER"].split()[1] not in ("root", "0")
+
+
+def test_benchmark_of_batch_runs(tmp_path: Path) -> None:
+    notes = tmp_path / "n.txt"
+    notes.write_text("No fever.\nHistory of asthma.\nCough.\n")
+    address = f"sqlite:///{tmp_path / 'x.db'}"
+    out = run("benchmark_batch.py", notes, "--at", 5, "--workers", 1, "--into", address)
+    assert "| 5 | 1 |" in out
+    kinds = [line.split("|")[1].strip() for line in out.splitlines()[-4:]]
+    assert kinds == ["parquet", "csv", "jsonl", "sqlite"]
+    rows = {line.split("|")[2].strip() for line in out.splitlines()[-4:]}
+    assert len(rows) == 1 and int(rows.pop()) >= 8
