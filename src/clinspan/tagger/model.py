@@ -20,7 +20,7 @@ from clinspan.tagger.examples import Sentence, label_of
 from clinspan.tagger.network import Array, Batch, Parameters, emissions, encode, with_labels, word_shares
 
 _KIND = "tagger"
-_REMEMBERED = 20_000  # words whose inputs are kept, and sentences whose spans are
+_REMEMBERED = 16_384  # words whose inputs are kept, and sentences whose spans are
 _TOGETHER = 64  # sequences of a batch
 _VECTORS = "vectors"
 
