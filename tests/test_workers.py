@@ -65,12 +65,12 @@ def test_notes_that_kill_or_hang_are_set_aside_and_a_kill_costs_a_retry(tmp_path
     }
     said: list[str] = []
     out = tmp_path / "out"
-    summary = chaos.run(out, chaos.notes(64, special), workers=2, time_limit=2.0, report=said.append)
+    summary = chaos.run(out, chaos.notes(64, special), workers=2, time_limit=5.0, report=said.append)
     assert (summary.notes, summary.failed) == (64, 3)
     found = chaos.tables(out)
     assert [(e["note_id"], e["stage"], e["error"]) for e in found["errors"]] == [
         ("n13", "worker", "WorkerDied"),
-        ("n27", "worker", "TimeLimit: 2 s"),
+        ("n27", "worker", "TimeLimit: 5 s"),
         ("n33", "worker", "WorkerDied"),
     ]
     kept = [e for e in found["entities"] if e["note_id"] not in ("n13", "n27", "n31", "n33")]

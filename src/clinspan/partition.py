@@ -115,7 +115,8 @@ def partitions(notes: Iterable[Item], *, most: int = 0) -> Iterator[Partition]:
     """The notes in partitions, each of at most ``most`` notes and so many characters (or one longer note); one empty
     partition where there are no notes at all."""
     most = most or NOTES
-    number, size, held = 0, 0, []
+    number, size = 0, 0
+    held: list[Item] = []
     for note in notes:
         long = length(note)
         if held and (len(held) >= most or size + long > CHARACTERS):

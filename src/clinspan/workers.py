@@ -274,11 +274,11 @@ class Workers:
             busy = [worker for worker in self._workers if worker.future is not None]
             wait([worker.future for worker in busy if worker.future], timeout=_LOOK, return_when=FIRST_COMPLETED)
             for worker in busy:
-                job, outcome = self._look(worker)
-                if outcome is not None and job is not None:
-                    finished[job.partition.number] = outcome
-                elif job is not None:
-                    again.append(job)
+                waiting, outcome = self._look(worker)
+                if outcome is not None:
+                    finished[outcome.partition.number] = outcome
+                elif waiting is not None:
+                    again.append(waiting)
             while held and held[0].partition.number in finished:
                 yield finished.pop(held.popleft().partition.number)
 
