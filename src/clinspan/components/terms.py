@@ -14,6 +14,7 @@ matches.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,6 +63,19 @@ _VERBS = frozenset(
 )
 _UNITS = frozenset(["foot", "feet"])
 _RATES = frozenset(["day", "days", "week", "month", "ppd", "years", "year"])
+#: Behind a habit, these say what it did: "alcohol induced dementia".
+_CAUSING = frozenset(["induced", "related", "associated", "containing"])
+#: No body site alone, part of the name behind one: "breast tissue".
+_MATTER = frozenset(["tissue", "tissues"])
+#: Body sites that things have as well: "limb of the graft".
+_PARTS_OF_THINGS = frozenset(
+    "limb limbs arm arms leg legs neck head body shoulder lip tip tail lumen teeth jaws".split()
+)
+#: Body sites that say where on the site named behind "of": "dorsal aspect of the foot".
+_ASPECTS = frozenset("aspect surface border margin pole edge wall".split())
+_NUMERALS = frozenset("I II III IV V VI VII VIII IX X XI XII 1 2 3 4 5 6 7 8 9 10 11 12".split())
+_TO = frozenset(["to", "through", "thru", "-", "\u2013"])
+_ORDINAL = re.compile(r"\d{1,2}(?:st|nd|rd|th)", re.IGNORECASE).fullmatch
 _DETERMINERS = frozenset("the a his her their its this that left right both bilateral".split())
 #: Labels that a body site's adjective directly before them joins.
 _JOINED = frozenset(["CONDITION", "PROCEDURE", "MEASUREMENT"])
@@ -285,7 +299,9 @@ class Terms:
                     continue  # what of is the name
                 if end < total and words[end].lower() in _BLOCKING:
                     break
-                if label == "OBSERVATION" and words[end - 1].lower() in _RATES:
+                if label == "OBSERVATION" and (
+                    words[end - 1].lower() in _RATES or (end < total and words[end].lower() in _CAUSING)
+                ):
                     last = end
                     break  # "packs per day": how much, of what is named elsewhere
                 if first and words[end - 1] in _UNITS and words[first - 1][:1].isdigit():
@@ -294,27 +310,12 @@ class Terms:
                     break  # "to repair"
                 if first > 1 and words[first - 1] == "of" and words[first - 2].lower() in _BLOCKING:
                     break  # "Department of Anesthesia"
-                if site and site[1] == start and (label in _JOINED or label == "ANATOMY" or name.mode == PART):
-                    start = site[0]
-                elif (
-                    label == "ANATOMY" and out and out[-1][2].concept[0] in _JOINED and _links(words, out[-1][1], start)
-                ):  # "carcinoma of the left breast" is one entity
-                    start, _, whole = out.pop()
-                    name = Name(Concept(whole.concept.label, "", "", ""), ANY, "")
-                elif label == "CONDITION" and out and out[-1][1] == start and _describes(words, out[-1]):
-                    start = out.pop()[0]  # "infected cyst"
-                elif out and out[-1][1] == start and (out[-1][2].concept[0], label) in _COMPOUNDS:
-                    start = out.pop()[0]
-                elif out and out[-1][1] == start and (out[-1][2].concept[0], label) == ("DEVICE", "ANATOMY"):
-                    start, _, name = out.pop()  # "mesh arms", "catheter tip": a part of the device
-                if label == "ANATOMY" and end < total and words[end].lower() in _DISORDERS:
-                    end += 1
-                    name = Name(Concept("CONDITION", "", "", ""), ANY, "")
-                elif start < first:
-                    name = Name(Concept(name.concept.label, "", "", ""), ANY, "")
-                out.append((start, end, name))
+                joined = _join(words, out, site, start, end, name)
                 site = None
                 last = end
+                if joined:
+                    out.append(joined)
+                    last = joined[1]
                 break
         return out
 
@@ -402,6 +403,64 @@ class Terms:
 
 def _from_bytes(data: bytes) -> Terms:
     return Terms().from_bytes(data)
+
+
+def _join(
+    words: Sequence[str],
+    out: list[tuple[int, int, Name]],
+    site: tuple[int, int] | None,
+    first: int,
+    end: int,
+    name: Name,
+) -> tuple[int, int, Name] | None:
+    """The name found at ``first`` with the words around that belong to it, None where it is none by itself.
+
+    ``site`` are the adjectives (or the body site) right before; names found before that become part of it leave
+    ``out``.
+    """
+    label = name.concept.label
+    if not out:
+        before, adjacent, of = "", False, False
+    else:
+        before = out[-1][2].concept.label
+        adjacent = out[-1][1] == first
+        of = not adjacent and _links(words, out[-1][1], first)
+    start = first
+    if site and site[1] == first and (label in _JOINED or label == "ANATOMY" or name.mode == PART):
+        start = site[0]
+    elif label == "ANATOMY" and of and before in _JOINED:  # "carcinoma of the left breast" is one entity
+        start, _, name = out.pop()
+    elif label == "ANATOMY" and of and before == label and words[out[-1][1] - 1].lower() in _ASPECTS:
+        start = out.pop()[0]  # "dorsal aspect of the foot"
+    elif label == "DEVICE" and of and before == "ANATOMY" and words[out[-1][1] - 1].lower() in _PARTS_OF_THINGS:
+        out.pop()  # "limb of the graft"
+    elif label == "CONDITION" and adjacent and _describes(words, out[-1]):
+        start = out.pop()[0]  # "infected cyst"
+    elif adjacent and (before, label) in _COMPOUNDS:
+        start = out.pop()[0]
+    elif adjacent and (before, label) == ("DEVICE", "ANATOMY"):
+        start, _, name = out.pop()  # "mesh arms", "catheter tip": a part of the device
+    elif label == "ANATOMY" and end - first == 1 and words[first].lower() in _MATTER:
+        if not (adjacent and before == label):
+            return None
+        start = out.pop()[0]  # "breast tissue"
+    if label == "ANATOMY":
+        if start == first and first and _ORDINAL(words[first - 1]):
+            start = first - 1  # "7th nerve"
+        if words[first].lower() == "cranial" and words[end - 1] in _NUMERALS:
+            end = _range_end(words, end)  # "cranial nerves II to XII"
+        if end < len(words) and words[end].lower() in _DISORDERS:
+            return start, end + 1, Name(Concept("CONDITION", "", "", ""), ANY, "")
+    if start < first or name.concept.label != label:
+        name = Name(Concept(name.concept.label, "", "", ""), ANY, "")
+    return start, end, name
+
+
+def _range_end(words: Sequence[str], end: int) -> int:
+    """Where a range that begins with the number before ``end`` ends: "II [to XII]"."""
+    if end + 1 < len(words) and words[end].lower() in _TO and words[end + 1] in _NUMERALS:
+        return end + 2
+    return end
 
 
 def _describes(words: Sequence[str], found: tuple[int, int, Name]) -> bool:
