@@ -12,12 +12,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+import chaos
 from clinspan import batch, schema
 from clinspan.notes import read_notes
 from clinspan.partition import Options
 from clinspan.pipeline import Recipe
 from clinspan.spark import extract, rows_of, sql_schema
 from clinspan.tables import read_table
+from clinspan.workers import WorkerError
+from command import run as command_line
 
 NOTES = Path(__file__).parents[1] / "corpora/demo/notes"
 
@@ -68,6 +71,7 @@ def spark() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.setenv("PYSPARK_DRIVER_PYTHON", sys.executable)
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))  # for executors to find the pipelines of tests
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
         patch.setenv("OPENBLAS_NUM_THREADS", os.environ.get("OPENBLAS_NUM_THREADS", "1"))
         builder = pyspark.sql.SparkSession.builder.master("local[2]")
@@ -96,3 +100,42 @@ def test_spark_gives_the_rows_of_a_run(spark: Any, texts: list, wanted: dict) ->
         extract(df, text_column="body")
     with pytest.raises(ValueError, match="table is not one of"):
         extract(df, table="people")
+
+
+def test_a_run_by_sparks_tasks_is_a_run(spark: Any, tmp_path: Path) -> None:
+    for engine in batch.ENGINES:
+        code, _, err = command_line("extract", NOTES, "-o", tmp_path / engine, "--workers", 2, "--engine", engine, "-q")
+        assert code == 0, err
+    for table in schema.TABLES:
+        one, other = (read_table(tmp_path / engine, table) for engine in batch.ENGINES)
+        if table == "notes":
+            one, other = one.drop_columns(["seconds"]), other.drop_columns(["seconds"])
+        assert one.equals(other) and (one.num_rows or table == "errors")
+
+
+def test_a_note_that_kills_sparks_process_is_set_aside(spark: Any, tmp_path: Path) -> None:
+    said: list[str] = []
+    items = chaos.notes(40, {25: chaos.SEGFAULT})
+    total = chaos.run(tmp_path / "spark", items, workers=2, engine="spark", report=said.append)
+    chaos.run(tmp_path / "processes", items, workers=1)
+    assert total.failed == 1 and total.notes == 40
+    assert chaos.tables(tmp_path / "spark") == chaos.tables(tmp_path / "processes")
+    assert [row["note_id"] for row in read_table(tmp_path / "spark", "errors").to_pylist()] == ["n25"]
+    assert any("partition 2: its tasks failed" in line for line in said)
+
+
+def test_an_engine_that_is_not_there(tmp_path: Path) -> None:
+    code, _, err = command_line("extract", NOTES, "-o", tmp_path / "out", "--engine", "dask")
+    assert code == 2 and "--engine is not one of processes, spark" in err and not (tmp_path / "out").exists()
+    with pytest.raises(ValueError, match="engine is not one of"):
+        batch.run([], recipe=Recipe(), engine="dask", output=batch.prepare_output(tmp_path / "out"))
+
+
+def test_without_java_spark_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyspark")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
+    monkeypatch.setattr("pyspark.sql.SparkSession.getActiveSession", lambda: None)
+    with pytest.raises(WorkerError, match="needs Java"):
+        batch.run([], recipe=Recipe(), engine="spark", output=batch.prepare_output(tmp_path / "out"))

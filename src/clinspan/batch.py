@@ -33,7 +33,10 @@ from clinspan.workers import TIME_LIMIT, Result, Workers
 if TYPE_CHECKING:
     from spacy.language import Language
 
+    from clinspan.spark import SparkWorkers
+
 RUN_FILE = "run.json"
+ENGINES = ("processes", "spark")
 
 
 class OutputError(ValueError):
@@ -90,6 +93,7 @@ def run(
     nlp: Language | None = None,
     recipe: Recipe | None = None,
     workers: int = 0,
+    engine: str = "processes",
     format: str = "parquet",
     sink: Sink | None = None,
     keep: Sequence[str] = (),
@@ -111,6 +115,8 @@ def run(
         nlp: the pipeline, run in this process; or
         recipe: how each worker process is to load it.
         workers: how many, with ``recipe``; at least one.
+        engine: what the workers are, with ``recipe``: ``processes`` of this machine, or ``spark``'s tasks
+            (:class:`clinspan.spark.SparkWorkers`).
         format: ``parquet``, ``csv`` or ``jsonl``.
         sink: where the tables go instead of files in the folder, which then holds the manifest and run.json alone.
         keep: names in ``Note.extra`` that become columns of ``notes``, as text.
@@ -123,7 +129,8 @@ def run(
         log: called with what happened, as a record: counts, rates and ids, never text.
 
     Raises:
-        ValueError: an unknown format, or a column to keep that ``notes`` has itself.
+        ImportError: Spark is wanted and not installed.
+        ValueError: an unknown format or engine, or a column to keep that ``notes`` has itself.
         ManifestError: the folder's run had another pipeline or other options, or another process writes to it.
         WorkerError: workers cannot be kept alive.
         OSError: writing failed; what the manifest has is whole, and the run can be resumed.
@@ -180,7 +187,7 @@ def run(
             stack.callback(sink.close)
             if recipe is not None:
                 pool = stack.enter_context(
-                    Workers(recipe, options, workers, time_limit=time_limit, progress=progress, report=say)
+                    _pool(engine)(recipe, options, workers, time_limit=time_limit, progress=progress, report=say)
                 )
                 results = pool.run(wanted())
             else:
@@ -226,6 +233,16 @@ def run(
         aside.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         aside.replace(output / RUN_FILE)
     return total
+
+
+def _pool(engine: str) -> type[Workers | SparkWorkers]:
+    if engine == "processes":
+        return Workers
+    if engine == "spark":
+        from clinspan.spark import SparkWorkers
+
+        return SparkWorkers
+    raise ValueError(f"engine is not one of {', '.join(ENGINES)}: {engine!r}")
 
 
 def _here(

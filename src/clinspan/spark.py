@@ -1,12 +1,21 @@
-"""The same partition function inside Spark: a DataFrame of notes in, a DataFrame of a table's rows out.
+"""The same partition function inside Spark.
 
-Rows go between Spark and Python as Arrow (``mapInArrow``), without a detour over pandas. Each executor process loads
-the pipeline once. Needs ``pip install 'clinspan[spark]'`` on the driver and the executors, and Java.
+:func:`extract` takes a DataFrame of notes and gives one of a table's rows: for notes that are in the cluster already,
+and tables that stay there. :class:`SparkWorkers` stands in for the worker processes of a batch run: the run reads,
+writes and keeps its manifest as always, Spark's tasks make the rows.
+
+Rows of DataFrames go between Spark and Python as Arrow (``mapInArrow``), without a detour over pandas. Each executor
+process loads the pipeline once. Needs ``pip install 'clinspan[spark]'`` on the driver and the executors, and Java.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+import shutil
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +23,13 @@ import pyarrow as pa
 
 from clinspan import schema
 from clinspan.notes import Note, decode
-from clinspan.partition import Options, partitions, process_partition
+from clinspan.partition import Options, Partition, Summary, partitions, process_partition
 from clinspan.pipeline import Recipe, codes_only
 from clinspan.tables import arrow_schema
+from clinspan.workers import TIME_LIMIT, Result, WorkerError, Workers
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
     from spacy.language import Language
 
 _SQL = {"string": "string", "int64": "bigint", "float64": "double", "bool": "boolean"}
@@ -102,3 +112,118 @@ def _loaded(recipe: Recipe) -> Language:
     nlp = recipe.load()
     codes_only(nlp)
     return nlp
+
+
+# --- a batch run by Spark's tasks ---
+
+_ATTEMPTS = 4  # at a partition, before it is taken out of Spark
+
+
+class SparkWorkers:
+    """Spark's tasks in place of :class:`clinspan.workers.Workers`, with the same arguments and the same rows.
+
+    Each partition is a job of one task, sent from the driver, which gets its rows back; as many run at a time as Spark
+    has cores. Where there is no session and nothing says otherwise (``spark-submit`` does), Spark runs on this machine
+    with ``count`` cores, bound to loopback. A partition whose tasks fail is run by a worker process of the driver,
+    which finds the note that is to blame; only there does ``time_limit`` hold.
+
+    Raises:
+        ImportError: pyspark is not installed.
+        WorkerError: Spark does not start.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        options: Options,
+        count: int,
+        *,
+        time_limit: float = TIME_LIMIT,
+        progress: Callable[[int, int], None] | None = None,
+        report: Callable[[str], None] | None = None,
+    ) -> None:
+        self._recipe, self._options = recipe, options
+        self._limit = time_limit
+        self._progress = progress or (lambda characters, notes: None)
+        self._report = report or (lambda message: None)
+        self._own = False
+        self._session = self._start(max(1, count))
+
+    def _start(self, count: int) -> SparkSession:
+        from pyspark.sql import SparkSession
+
+        session = SparkSession.getActiveSession()
+        if session is not None:
+            return session
+        self._own = True
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = SparkSession.builder.appName("clinspan")
+        if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not begun by spark-submit
+            if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+                raise WorkerError("Spark needs Java, and there is none on the path nor in JAVA_HOME")
+            os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+            settings = {
+                "spark.master": f"local[{count},{_ATTEMPTS}]",
+                "spark.driver.host": "127.0.0.1",
+                "spark.driver.bindAddress": "127.0.0.1",
+                "spark.ui.enabled": "false",
+                "spark.ui.showConsoleProgress": "false",
+                "spark.log.level": "ERROR",
+                "spark.io.encryption.enabled": "true",  # what Spark puts on a disk, and notes go by socket, not file
+            }
+            for key, value in settings.items():
+                builder = builder.config(key, value)
+        try:
+            session = builder.getOrCreate()
+        except Exception as error:
+            raise WorkerError(f"Spark does not start ({type(error).__name__})") from None
+        session.sparkContext.setLogLevel("ERROR")
+        return session
+
+    def __enter__(self) -> SparkWorkers:
+        return self
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        context = self._session.sparkContext
+        if kind is not None:
+            context.cancelAllJobs()
+        if self._own:
+            self._session.stop()
+
+    def run(self, partitions: Iterator[Partition]) -> Iterator[Result]:
+        """The rows of the partitions, in their order."""
+        context = self._session.sparkContext
+        cores = context.defaultParallelism
+        held: deque[tuple[Partition, Future[Any]]] = deque()
+        with ThreadPoolExecutor(cores) as threads:
+            for partition in partitions:
+                held.append((partition, threads.submit(self._job, partition)))
+                if len(held) > 2 * cores:
+                    yield self._result(*held.popleft())
+            while held:
+                yield self._result(*held.popleft())
+
+    def _job(self, partition: Partition) -> tuple[dict[str, pa.Table], Summary]:
+        recipe, options = self._recipe, self._options
+
+        def task(item: Partition) -> tuple[dict[str, pa.Table], Summary]:
+            return process_partition(_loaded(recipe), item, options)
+
+        found: tuple[dict[str, pa.Table], Summary] = (
+            self._session.sparkContext.parallelize([partition], 1).map(task).collect()[0]
+        )
+        return found
+
+    def _result(self, partition: Partition, future: Future[Any]) -> Result:
+        try:
+            tables, summary = future.result()
+        except Exception as error:
+            self._report(
+                f"partition {partition.number}: its tasks failed ({type(error).__name__}); done outside of Spark"
+            )
+            with Workers(self._recipe, self._options, 1, time_limit=self._limit, report=self._report) as workers:
+                result = next(iter(workers.run(iter([partition]))))
+        else:
+            result = Result(partition, tables, summary)
+        self._progress(result.summary.characters, result.summary.notes)
+        return result

@@ -2,7 +2,8 @@
 
 Each worker is an executor of one process, so a death is known to be its own: it costs a retry of the one partition that
 it held. A process says in shared memory which notes it is at. Where it dies there a second time, or stands still for
-longer than allowed, those notes are tried one by one; the one that kills is set aside, and the partition run without.
+longer than allowed, those notes are tried one by one; the one that kills, twice, is set aside, and the partition run
+without it.
 Rows come back, never Docs; partitions come back in their order, and few are held at a time.
 """
 
@@ -111,12 +112,14 @@ class _Job:
 
     Attributes:
         deaths: of workers, by place of the first of the notes that they were at.
+        alone: deaths of workers that ran nothing but the note at the place.
         suspects: places of notes still to be tried one by one.
         tried: the place that is being tried; ``None`` where the whole partition runs.
     """
 
     partition: Partition
     deaths: Counter[int] = field(default_factory=Counter)
+    alone: Counter[int] = field(default_factory=Counter)
     suspects: list[int] = field(default_factory=list)
     tried: int | None = None
 
@@ -136,15 +139,22 @@ class _Job:
         return False
 
     def died(self, place: int, reason: str, *, still: bool) -> None:
-        """A worker died at the notes that begin at ``place``, or stood still there."""
+        """A worker died at the notes that begin at ``place``, or stood still there.
+
+        A single note is set aside when it happens to it a second time: the first may have been chance.
+        """
         if self.tried is not None:
-            self.suspects.pop(0)
-            self._set_aside(self.tried, reason)
+            self.alone[self.tried] += 1
+            if still or self.alone[self.tried] > 1:
+                self.suspects.pop(0)
+                self._set_aside(self.tried, reason)
             return
         self.deaths[place] += 1
         group = next(group for group in self.partition.groups() if place in group)
         if place in self.partition.alone:
-            self._set_aside(place, reason)
+            self.alone[place] += 1
+            if still or self.alone[place] > 1:
+                self._set_aside(place, reason)
         elif self.deaths[place] >= _AGAIN:
             self.partition = replace(self.partition, alone={*self.partition.alone, *group})
         elif still or self.deaths[place] == 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -94,6 +95,9 @@ def extract(
     workers: Annotated[
         str, typer.Option(help="Worker processes, or auto: as many as there are cores. 0: none, all in this process.")
     ] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="What the workers are: processes of this machine, or spark for Spark's tasks.")
+    ] = "processes",
     time_limit: Annotated[
         float, typer.Option(min=1, help="Seconds that a note may take before it is set aside as failed.")
     ] = 300.0,
@@ -129,8 +133,10 @@ def extract(
         clinspan extract postgresql+psycopg://me@host/ehr --sql "SELECT note_id, text FROM note ORDER BY 1" -o out
 
         clinspan extract notes.parquet --into duckdb:///notes.duckdb -o out
+
+        clinspan extract notes.parquet --engine spark --workers 4 -o out
     """
-    from clinspan.batch import ManifestError, OutputError, kept_columns, prepare_output, run
+    from clinspan.batch import ENGINES, ManifestError, OutputError, kept_columns, prepare_output, run
     from clinspan.notes import NotesError, find_files, read_notes, read_query
     from clinspan.partition import Options
     from clinspan.pipeline import codes_only
@@ -143,6 +149,10 @@ def extract(
         fail("--overwrite begins anew, --resume goes on: which?")
     if workers != "auto" and not workers.isdecimal():
         fail(f"--workers is a number or auto, not {workers!r}")
+    if engine not in ENGINES:
+        fail(f"--engine is not one of {', '.join(ENGINES)}")
+    if engine == "spark" and find_spec("pyspark") is None:
+        fail("--engine spark needs pyspark: pip install 'clinspan[spark]'")
     count = available_cores() if workers == "auto" else int(workers)
     if format not in FORMATS:
         fail(f"--format is not one of {', '.join(FORMATS)}")
@@ -186,9 +196,12 @@ def extract(
         "ner_label": ner_label or [],
         "snippet": snippet,
         "workers": count,
+        "engine": engine,
         "into": sink.name if sink else None,
     }
-    which: dict[str, Any] = {"recipe": recipe, "workers": count} if count else {"nlp": nlp}
+    which: dict[str, Any] = {"nlp": nlp}
+    if count or engine != "processes":
+        which = {"recipe": recipe, "workers": count, "engine": engine}
     del nlp
     with Progress([file.path for file in files], quiet=quiet) as progress:
         try:
