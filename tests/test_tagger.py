@@ -18,6 +18,7 @@ from clinspan.tagger.corpus import examples, fill_unknown, micro_f1, spans_of_ta
 from clinspan.tagger.examples import LONGEST, UNKNOWN, annotated, dictionary_codes, sequences
 from clinspan.tagger.finetune import GENTLE, fine_tune
 from clinspan.tagger.model import Tagger, groups
+from clinspan.tagger.network import word_shares
 
 O, B, I, E, S = range(5)  # noqa: E741
 
@@ -277,3 +278,19 @@ def test_sentences_met_before_are_remembered(tagger):
     assert all(a is b for a, b in zip(tagger.find(held_out), first))
     tagger.forget()
     assert not any(a is b for a, b in zip(tagger.find(held_out), first) if a)
+
+
+def test_words_met_before_do_not_change_a_products_rows(tagger, monkeypatch):
+    """The last decimals of a product depend on where a row stands in it."""
+    from clinspan.tagger import model
+
+    seen = []
+    monkeypatch.setattr(model, "word_shares", lambda values, rows: seen.append(rows) or word_shares(values, rows))
+    sentences = tagging.sentences(30, seed=8)
+    for first in ([], sentences[::-1], tagging.sentences(50, seed=9)):
+        tagger._words.numbers = {}
+        for sentence in first:
+            tagger.mean_vector([sentence])
+        tagger.forget()
+        tagger.find(sentences)
+    assert len(seen) == 3 and all(np.array_equal(rows, seen[0]) for rows in seen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,8 @@ class Tagger:
             return out
         self._words.of(sequences)
         numbers = [[self._words.numbers[word] for word in s.words] for s in sequences]
-        present = np.array(sorted(set().union(*numbers)), np.int64)
+        # as they come in the sequences: the last decimals of a row of a product depend on its place
+        present = np.array(list(dict.fromkeys(chain.from_iterable(numbers))), np.int64)
         place = np.zeros(len(self._words.rows), np.int64)
         place[present] = np.arange(len(present))
         inputs = self._words.rows[present]
