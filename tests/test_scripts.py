@@ -228,3 +228,15 @@ def test_benchmark_of_batch_runs(tmp_path: Path) -> None:
     assert kinds == ["parquet", "csv", "jsonl", "sqlite"]
     rows = {line.split("|")[2].strip() for line in out.splitlines()[-4:]}
     assert len(rows) == 1 and int(rows.pop()) >= 8
+
+
+def test_a_disturbed_run(tmp_path: Path) -> None:
+    """Workers and the run are killed, a file is damaged and one not there: the tables are those of a run left alone."""
+    notes = tmp_path / "notes.jsonl"
+    notes.write_text(
+        "".join(json.dumps({"id": f"n{i}", "text": f"{i} days of cough, no fever."}) + "\n" for i in range(4000))
+    )
+    out = run("chaos_batch.py", notes, "--kills", 3, "--restarts", 1, "--every", 6, "--exclude", "ner")
+    assert "the run is killed" in out and "NOT" not in out
+    rows = dict(line.split(": ") for line in out.splitlines() if line.endswith("the same"))
+    assert {"entities", "notes", "sections", "errors"} == set(rows) and rows["errors"] == "2 rows, the same"
