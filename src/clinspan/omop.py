@@ -14,7 +14,6 @@ import csv
 import datetime
 import gzip
 import itertools
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,9 +23,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from clinspan import schema
-from clinspan.notes import Note, NotesError, ReadFailure, sanitize
+from clinspan.notes import Note, ReadFailure
+from clinspan.runs import finished, parts
 from clinspan.sinks import FileSink
-from clinspan.tables import part_numbers, read_part
 
 #: Concepts of the standard vocabularies: "EHR note" (Type Concept), UTF-8, English.
 EHR_NOTE, UTF8, ENGLISH = 32831, 32678, 4180186
@@ -205,44 +204,27 @@ def convert(
         NotesError: the notes are not those of the run.
         OSError: writing failed.
     """
-    folder = Path(run)
-    when = _finished(folder)
+    when = finished(run).replace(tzinfo=None)
     codes = codes or Codes()
     total = Summary()
     note_numbers, row_numbers = itertools.count(first_note), itertools.count(first_row)
-    stream = iter(notes)
     with contextlib.closing(FileSink(output, format)) as sink:
-        for part in part_numbers(folder, "notes"):
-            found: dict[str, list[dict[str, Any]]] = {}
-            for row in read_part(folder, "entities", part).to_pylist():
-                found.setdefault(row["note_id"], []).append(row)
+        for part, listed in parts(run, notes):
             rows: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
-            for note_id in read_part(folder, "notes", part).column("note_id").to_pylist():
-                note = next(stream, None)
-                if note is None or note.note_id != note_id:
-                    raise NotesError(f"note {note_id} of the run is not where it was among the notes")
-                if isinstance(note, ReadFailure):
+            for found in listed:
+                if isinstance(found, ReadFailure):
                     total.texts_missing += 1
                     continue
-                text = sanitize(note.text)
                 number = next(note_numbers)
-                rows["note"].append(_note(note, text, number, total))
-                for entity in found.get(note_id, ()):
-                    if text[entity["start"] : entity["end"]] != entity["text"]:
-                        raise NotesError(f"note {note_id} is not the one that the run read")
-                    rows["note_nlp"].append(_note_nlp(entity, text, number, next(row_numbers), when, codes, total))
-            sink.write(part, {table: to_arrow(table, listed) for table, listed in rows.items()})
+                rows["note"].append(_note(found.note, found.text, number, total))
+                rows["note_nlp"] += (
+                    _note_nlp(entity, found.text, number, next(row_numbers), when, codes, total)
+                    for entity in found.entities
+                )
+            sink.write(part, {table: to_arrow(table, made) for table, made in rows.items()})
             if progress:
                 progress(total.notes)
     return total
-
-
-def _finished(run: Path) -> datetime.datetime:
-    """When the run ended (now, of one that has no record), in UTC."""
-    when = datetime.datetime.now(datetime.timezone.utc)
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        when = datetime.datetime.fromisoformat(json.loads((run / "run.json").read_text("utf-8"))["finished"])
-    return when.astimezone(datetime.timezone.utc).replace(tzinfo=None)
 
 
 def _note(note: Note, text: str, number: int, total: Summary) -> dict[str, Any]:

@@ -144,7 +144,7 @@ SECTIONS: tuple[Column, ...] = (
 
 ERRORS: tuple[Column, ...] = (
     Column("note_id", "string", False, "id of the note (or the file, where no note could be read)"),
-    Column("stage", "string", False, "`read`, `pipeline` or `rows`"),
+    Column("stage", "string", False, "`read`, `pipeline`, `rows`, or `worker`: the note ended its process"),
     Column("error", "string", False, "class of the exception and offsets, never its message: messages quote text"),
 )
 

@@ -28,6 +28,7 @@ from clinspan.cli.common import (
     recipe_of,
 )
 from clinspan.cli.evaluate import evaluate
+from clinspan.cli.fhir import fhir
 from clinspan.cli.omop import omop
 from clinspan.cli.terms import app as terms_app
 from clinspan.cli.train import train
@@ -481,6 +482,7 @@ def sample(
 app.command()(evaluate)
 app.command()(train)
 app.command()(omop)
+app.command()(fhir)
 app.add_typer(terms_app, name="terms")
 
 

@@ -46,6 +46,14 @@ NerLabels = Annotated[
     typer.Option("--ner-label", help="With --ner, what a label of the model is here: THEIRS=OURS; may be repeated."),
 ]
 
+FinishedRun = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run into files.")]
+ItsNotes = Annotated[list[str], typer.Argument(help="The notes that it read, named as they were for extract.")]
+TextAsBefore = Annotated[str | None, typer.Option("--text-column", help="As for extract.")]
+IdAsBefore = Annotated[str | None, typer.Option("--id-column", help="As for extract.")]
+EncodingAsBefore = Annotated[str | None, typer.Option("--encoding", help="As for extract.")]
+Person = Annotated[str | None, typer.Option("--person-column", help="Column with person ids; guessed when left out.")]
+Date = Annotated[str | None, typer.Option("--date-column", help="Column with the dates; guessed when left out.")]
+
 
 def fail(message: str, code: int = 2) -> NoReturn:
     """End with the message on stderr and an exit code."""

@@ -7,12 +7,21 @@ from typing import Annotated
 
 import typer
 
-from clinspan.cli.common import fail
+from clinspan.cli.common import (
+    Date,
+    EncodingAsBefore,
+    FinishedRun,
+    IdAsBefore,
+    ItsNotes,
+    Person,
+    TextAsBefore,
+    fail,
+)
 
 
 def omop(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run into files.")],
-    notes: Annotated[list[str], typer.Argument(help="The notes that it read, named as they were for extract.")],
+    run: FinishedRun,
+    notes: ItsNotes,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the tables note and note_nlp.")],
     concepts: Annotated[
         Path | None, typer.Option(help="Your CONCEPT.csv, for concept ids; 0 stands for what it does not know.")
@@ -21,12 +30,12 @@ def omop(
         Path | None, typer.Option(help="Your CONCEPT_RELATIONSHIP.csv: standard concepts of those that are not.")
     ] = None,
     format: Annotated[str, typer.Option("--format", "-f", help="parquet, csv or jsonl.")] = "parquet",
-    text_column: Annotated[str | None, typer.Option(help="As for extract.")] = None,
-    id_column: Annotated[str | None, typer.Option(help="As for extract.")] = None,
-    person_column: Annotated[str | None, typer.Option(help="Column with person ids; guessed when left out.")] = None,
-    date_column: Annotated[str | None, typer.Option(help="Column with the dates; guessed when left out.")] = None,
+    text_column: TextAsBefore = None,
+    id_column: IdAsBefore = None,
+    person_column: Person = None,
+    date_column: Date = None,
     visit_column: Annotated[str | None, typer.Option(help="Column with visit ids; guessed when left out.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="As for extract.")] = None,
+    encoding: EncodingAsBefore = None,
     ddl: Annotated[bool, typer.Option("--ddl", help="Also write OUTPUT/ddl.sql, which makes both tables.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary.")] = False,
 ) -> None:
