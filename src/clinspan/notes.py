@@ -71,9 +71,13 @@ class ReadFailure:
 class NoteFile:
     """A file to read: `file_id` is its path relative to the folder given, without the suffix, with forward slashes."""
 
-    path: Path
+    name: str  # not a Path, which takes a kilobyte: there may be millions
     file_id: str
     kind: str
+
+    @property
+    def path(self) -> Path:
+        return Path(self.name)
 
 
 # --- the note as read -------------------------------------------------------------------------------------------------
@@ -218,41 +222,41 @@ def find_files(sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]
     files: dict[str, NoteFile] = {}
     for source in sources:
         for file in _files_of(Path(source)):
-            files.setdefault(os.path.abspath(file.path), file)
+            files.setdefault(os.path.abspath(file.name), file)
     if not files:
         raise NotesError("no notes: no file, folder or pattern was given")
     return list(files.values())
 
 
 def _files_of(source: Path) -> list[NoteFile]:
-    if str(source) == STDIN:
-        return [NoteFile(source, "stdin", "jsonl")]
+    name = str(source)
+    if name == STDIN:
+        return [NoteFile(name, "stdin", "jsonl")]
     if source.is_dir():
         return _select(source, source, _walk(source))
     if source.exists():
-        file = _note_file(source, source.parent)
+        file = _note_file(name, source.parent)
         if file is None:
             raise NotesError(f"{source}: unsupported suffix; readable are {_READABLE}")
         return [file]
-    if not re.search(r"[*?\[]", str(source)):
+    if not re.search(r"[*?\[]", name):
         raise NotesError(f"{source}: no such file or folder")
     base = Path(*takewhile(lambda part: not re.search(r"[*?\[]", part), source.parts))
-    found = (Path(name) for name in glob.iglob(str(source), recursive=True))
-    return _select(source, base, (path for path in found if not path.is_dir()))
+    found = (str(Path(each)) for each in glob.iglob(name, recursive=True))
+    return _select(source, base, (each for each in found if not os.path.isdir(each)))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path) -> Iterator[str]:
     def refuse(error: OSError) -> None:
         raise NotesError(f"{error.filename}: folder cannot be listed ({type(error).__name__})") from error
 
     for root, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(root, name) for name in names if not name.startswith("."))
+        yield from (os.path.join(root, name) for name in names if not name.startswith("."))
 
 
-def _select(source: Path, base: Path, paths: Iterable[Path]) -> list[NoteFile]:
-    ordered = sorted(paths, key=lambda path: path.relative_to(base).as_posix())
-    files = [file for path in ordered if (file := _note_file(path, base))]
+def _select(source: Path, base: Path, names: Iterable[str]) -> list[NoteFile]:
+    files = [file for name in sorted(names, key=lambda name: _below(name, base)) if (file := _note_file(name, base))]
     kinds = sorted({file.kind for file in files})
     if not files:
         raise NotesError(f"{source}: no notes found; readable are {_READABLE}")
@@ -263,14 +267,22 @@ def _select(source: Path, base: Path, paths: Iterable[Path]) -> list[NoteFile]:
     return files
 
 
-def _note_file(path: Path, base: Path) -> NoteFile | None:
-    name = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
-    stem, suffix = os.path.splitext(name)
+def _below(name: str, base: Path) -> str:
+    """The path relative to a folder that it begins with, with forward slashes."""
+    prefix = str(base)
+    if prefix != ".":
+        name = name.removeprefix(prefix)
+    return name.replace(os.sep, "/").removeprefix("./").lstrip("/")
+
+
+def _note_file(name: str, base: Path) -> NoteFile | None:
+    folder, last = os.path.split(_below(name, base))
+    plain = last[:-3] if last.lower().endswith(".gz") else last
+    stem, suffix = os.path.splitext(plain)
     kind = _KINDS.get(suffix.lower())
-    if kind is None or (kind == "parquet" and name != path.name):
+    if kind is None or (kind == "parquet" and plain != last):
         return None
-    file_id = (path.relative_to(base).parent / stem).as_posix()
-    return NoteFile(path, sanitize(file_id), kind)
+    return NoteFile(name, sanitize(f"{folder}/{stem}" if folder else stem), kind)
 
 
 def _open(path: Path) -> io.BufferedReader:
@@ -573,7 +585,7 @@ class _UniqueIds:
 
 
 def read_notes(
-    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Sequence[NoteFile],
     *,
     text_column: str | None = None,
     id_column: str | None = None,
@@ -584,7 +596,8 @@ def read_notes(
     type_column: str | None = None,
     encoding: str | None = None,
 ) -> Iterator[Note | ReadFailure]:
-    """Stream the notes of files, folders and glob patterns; `find_files` says which files those are.
+    """Stream the notes of files, folders and glob patterns; `find_files` says which files those are, and what it
+    gave is taken as well.
 
     - A text file is one note, also one in a .tar (.tar.gz, .tgz); its id is the file id. In tables, columns that are
       not named are recognised by name; the text column, failing that, is the column of strings that is longest on
@@ -605,7 +618,10 @@ def read_notes(
     named = {"text": text_column, "note_id": id_column, "person_id": person_column,
              "encounter_id": encounter_column, "note_date": date_column, "note_type": type_column}  # fmt: skip
     options = _Options(named, tuple(dict.fromkeys(keep)), encoding)
-    files = find_files(sources)
+    if isinstance(sources, Sequence) and sources and all(isinstance(source, NoteFile) for source in sources):
+        files = cast(Sequence[NoteFile], sources)
+    else:
+        files = find_files(cast("str | os.PathLike[str] | Sequence[str | os.PathLike[str]]", sources))
     tables = [file for file in files if file.kind not in ("text", "tar")]
     layouts = {file: None if file.file_id == "stdin" else _sample_layout(file, options) for file in tables}
 
@@ -697,7 +713,7 @@ def _read_tar(file: NoteFile, encoding: str | None) -> Iterator[Note | ReadFailu
     try:
         with _open(file.path) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
             for member in archive:
-                inner = _note_file(Path(member.name), Path())
+                inner = _note_file(member.name, Path())
                 if inner is None or inner.kind != "text" or not member.isfile():
                     continue
                 place = inner.file_id

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +12,24 @@ if TYPE_CHECKING:
     from clinspan.partition import Summary
 
 
+def _size(files: Sequence[str]) -> int | None:
+    """Bytes of the files, about as many as characters; None where that cannot be told."""
+    try:
+        packed = any(name.endswith((".gz", ".tgz", ".parquet")) for name in files)
+        return None if packed or not files else sum(os.stat(name).st_size for name in files)
+    except OSError:
+        return None
+
+
 class Progress:
     """Progress on stderr: notes, characters a second, time left where the inputs' size tells it."""
 
-    def __init__(self, files: list[Path], *, quiet: bool) -> None:
+    def __init__(self, files: Sequence[str], *, quiet: bool) -> None:
         import rich.progress
         from rich.console import Console
         from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        plain = files and all(path.suffix not in (".gz", ".tgz", ".parquet") and path.exists() for path in files)
-        size = sum(path.stat().st_size for path in files) if plain else None
+        size = None if quiet else _size(files)
         self._bar = rich.progress.Progress(
             SpinnerColumn(),
             TextColumn("{task.fields[notes]:,} notes"),

@@ -166,14 +166,15 @@ def extract(
             stream = read_query(notes[0], sql, **columns)
         else:
             files = find_files(notes)
-            stream = read_notes(notes, encoding=encoding, **columns)
+            stream = read_notes(files, encoding=encoding, **columns)
         kept = kept_columns(keep or ())
     except ValueError as error:
         fail(str(error))
     recipe = recipe_of(pipeline, exclude, terms, rules, vocabularies, ner, ner_label)
     nlp = load_recipe(recipe)  # what is wrong with it is said before anything is written
     codes_only(nlp)
-    if any(output.resolve() in file.path.resolve().parents for file in files):
+    holding = {os.path.dirname(file.name) for file in files}
+    if any(output.resolve() in (Path(name).resolve(), *Path(name).resolve().parents) for name in holding):
         fail(f"{output}: holds the notes to be read; choose another folder")
     try:
         folder = prepare_output(output, overwrite=overwrite, resume=resume)
@@ -204,7 +205,7 @@ def extract(
     if count or engine != "processes":
         which = {"recipe": recipe, "workers": count, "engine": engine}
     del nlp
-    with Progress([file.path for file in files], quiet=quiet) as progress:
+    with Progress([file.name for file in files], quiet=quiet) as progress:
         try:
             with interruptible():
                 summary = run(
