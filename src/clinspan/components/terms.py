@@ -62,9 +62,14 @@ _VERBS = frozenset(
     """.split()
 )
 _UNITS = frozenset(["foot", "feet"])
-_RATES = frozenset(["day", "days", "week", "month", "ppd", "years", "year"])
+_RATES = frozenset(
+    "day days week month ppd years year pack packs pack-year pack-years pack-yr pk-yr pack-a-year 6-pack".split()
+)
 #: Behind a habit, these say what it did: "alcohol induced dementia".
 _CAUSING = frozenset(["induced", "related", "associated", "containing"])
+_CLEANSED = frozenset("prepped prepared cleansed cleaned wiped swabbed scrubbed".split())
+#: Behind a disease, part of its name: "ruptured ectopic pregnancy".
+_PREGNANCY = frozenset(["pregnancy", "pregnancies", "gestation"])
 #: No body site alone, part of the name behind one: "breast tissue".
 _MATTER = frozenset(["tissue", "tissues"])
 #: Body sites that things have as well: "limb of the graft".
@@ -299,11 +304,9 @@ class Terms:
                     continue  # what of is the name
                 if end < total and words[end].lower() in _BLOCKING:
                     break
-                if label == "OBSERVATION" and (
-                    words[end - 1].lower() in _RATES or (end < total and words[end].lower() in _CAUSING)
-                ):
+                if label == "OBSERVATION" and _no_habit(words, first, end):
                     last = end
-                    break  # "packs per day": how much, of what is named elsewhere
+                    break
                 if first and words[end - 1] in _UNITS and words[first - 1][:1].isdigit():
                     break  # "6 feet"
                 if first and words[first - 1] == "to" and words[first] in _VERBS:
@@ -440,6 +443,8 @@ def _join(
         start = out.pop()[0]
     elif adjacent and (before, label) == ("DEVICE", "ANATOMY"):
         start, _, name = out.pop()  # "mesh arms", "catheter tip": a part of the device
+    elif adjacent and (before, label) == ("CONDITION", "OBSERVATION") and words[end - 1].lower() in _PREGNANCY:
+        start, _, name = out.pop()
     elif label == "ANATOMY" and end - first == 1 and words[first].lower() in _MATTER:
         if not (adjacent and before == label):
             return None
@@ -454,6 +459,18 @@ def _join(
     if start < first or name.concept.label != label:
         name = Name(Concept(name.concept.label, "", "", ""), ANY, "")
     return start, end, name
+
+
+def _no_habit(words: Sequence[str], first: int, end: int) -> bool:
+    """Whether the name of an observation is how much of what is named elsewhere ("packs per day"), what caused a
+    disease, what a value is compared with ("percentile for gestational age"), or put on the skin."""
+    last = words[end - 1].lower()
+    return (
+        last in _RATES
+        or (end < len(words) and words[end].lower() in _CAUSING)
+        or (last == "age" and first > 0 and words[first - 1].lower() == "for")
+        or (last == "alcohol" and not _CLEANSED.isdisjoint(words[max(0, first - _NEAR) : first]))
+    )
 
 
 def _range_end(words: Sequence[str], end: int) -> int:
