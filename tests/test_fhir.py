@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from clinspan import fhir
-from clinspan.notes import NotesError, read_notes
+from clinspan.notes import Note, NotesError, read_notes
 from clinspan.tables import read_table
 from command import run
 
@@ -83,6 +83,11 @@ def test_allergies_and_relatives(made: Path) -> None:
     assert set(allergies) == {"Penicillin", "rash", "Latex allergy"}
     assert allergies["Penicillin"]["category"] == ["medication"] and "code" not in allergies["rash"]
     assert all(code(it["verificationStatus"]) == "confirmed" for it in allergies.values())
+    row = {"note_id": "1", "start": 0, "end": 5, "text": "latex", "label": "DRUG", "section": None, "cues": []}
+    row |= {"concept_id": None, "assertion": "allergy", "experiencer": "patient", "allergy": True, "negated": True}
+    refuted = fhir.resource({**row, "uncertain": False, "hypothetical": False}, Note("1", "latex"))
+    assert isinstance(refuted, dict) and code(refuted["verificationStatus"]) == "refuted"
+    assert code(refuted["clinicalStatus"]) == "inactive"
     relatives = [text for kind, text in found if kind == "FamilyMemberHistory"]
     assert relatives == ["diabetes"]  # a stroke that no relative had is none
 

@@ -213,8 +213,8 @@ def _allergy(entity: Mapping[str, Any], note: Note, concept: Resource, common: R
         return "conditional, planned, or a risk"
     status = _status(entity, "refuted", "", "unconfirmed", "confirmed")
     made: Resource = {"resourceType": "AllergyIntolerance", **common}
-    if status != "refuted":
-        made["clinicalStatus"] = _code("allergyintolerance-clinical", "active", "Active")
+    clinical = "inactive" if status == "refuted" else "active"  # which there must be (invariant ait-1)
+    made["clinicalStatus"] = _code("allergyintolerance-clinical", clinical, clinical.title())
     made["verificationStatus"] = _code("allergyintolerance-verification", status, status.title())
     if entity["label"] == "DRUG":
         made["category"] = ["medication"]

@@ -196,12 +196,17 @@ class SparkWorkers:
         cores = context.defaultParallelism
         held: deque[tuple[Partition, Future[Any]]] = deque()
         with ThreadPoolExecutor(cores) as threads:
-            for partition in partitions:
-                held.append((partition, threads.submit(self._job, partition)))
-                if len(held) > 2 * cores:
+            try:
+                for partition in partitions:
+                    held.append((partition, threads.submit(self._job, partition)))
+                    if len(held) > 2 * cores:
+                        yield self._result(*held.popleft())
+                while held:
                     yield self._result(*held.popleft())
-            while held:
-                yield self._result(*held.popleft())
+            except BaseException:  # nobody waits for what is under way
+                threads.shutdown(wait=False, cancel_futures=True)
+                context.cancelAllJobs()
+                raise
 
     def _job(self, partition: Partition) -> tuple[dict[str, pa.Table], Summary]:
         recipe, options = self._recipe, self._options
