@@ -236,7 +236,7 @@ def test_a_disturbed_run(tmp_path: Path) -> None:
     notes.write_text(
         "".join(json.dumps({"id": f"n{i}", "text": f"{i} days of cough, no fever."}) + "\n" for i in range(4000))
     )
-    out = run("chaos_batch.py", notes, "--kills", 3, "--restarts", 1, "--every", 6, "--exclude", "ner")
+    out = run("chaos_batch.py", notes, "--kills", 3, "--restarts", 1, "--every", 3, "--exclude", "ner")
     assert "the run is killed" in out and "NOT" not in out
     rows = dict(line.split(": ") for line in out.splitlines() if line.endswith("the same"))
     assert {"entities", "notes", "sections", "errors"} == set(rows) and rows["errors"] == "2 rows, the same"

@@ -48,7 +48,7 @@ _BLOCKING = frozenset(
     machine board table tray gap department's resident attending provider personnel group camp policy form division
     system systems ward swab swabs pad pads wipe wipes dependency laboratory holding protocol doctor worker employee
     party guide guides tubes ring rings knife gun apparatus technique techniques bank specialist medium stress
-    generating integrity preparation prep preparations
+    generating integrity preparation prep preparations chair detector detectors alarm alarms oncology
     """.split()
 )
 #: Which labels a word for a part, or for something done (``+removal``), may stand behind.
@@ -72,6 +72,24 @@ _CLEANSED = frozenset("prepped prepared cleansed cleaned wiped swabbed scrubbed"
 _PREGNANCY = frozenset(["pregnancy", "pregnancies", "gestation"])
 #: No body site alone, part of the name behind one: "breast tissue".
 _MATTER = frozenset(["tissue", "tissues"])
+#: Part of the name behind a body site: "gracilis muscle".
+_STRUCTURES = _MATTER | frozenset(
+    """
+    muscle muscles tendon tendons fascia nerve nerves vein veins artery arteries ligament ligaments vessel vessels
+    """.split()
+)
+#: Where a muscle ends, behind its name: "deltoid insertion".
+_INSERTIONS = frozenset(["insertion", "insertions"])
+#: What is measured, said as a verb, makes no name with what stands before: "the kidneys weigh".
+_MEASURING = frozenset(["weigh", "weighs", "weighed", "weighing"])
+#: Behind these, a weight is a load: "bear weight", "walking with weights".
+_BEARING = frozenset("bear bears bore bearing lift lifting lifts put puts putting place places placing".split())
+_LIFTING = _BEARING | frozenset("with using light free hand ankle wrist".split())
+#: Names that begin with one of these take the number before: "5 [months' pregnant]", "39-[week pregnancy]".
+_COUNTED = frozenset("week weeks wk wks month months week's weeks' month's months' pack packs".split())
+_HYPHENS = frozenset(["-", "\u2010", "\u2011", "\u2013"])
+#: What a person does for a living is said with "a" or nothing; with these it is another person's: "the teacher".
+_OTHERS = frozenset("the my your our their his her another several other some".split())
 #: Body sites that things have as well: "limb of the graft".
 _PARTS_OF_THINGS = frozenset(
     "limb limbs arm arms leg legs neck head body shoulder lip tip tail lumen teeth jaws".split()
@@ -115,6 +133,7 @@ class Name(NamedTuple):
 
 _NO_CONCEPT = "-"  # of a reading that is no entity
 _NONE = Name(Concept("", "", "", ""), ANY, "")
+_SITE = Name(Concept("ANATOMY", "", "", ""), ANY, "")
 
 
 class _Reading(NamedTuple):
@@ -276,17 +295,21 @@ class Terms:
                         break
                     if name.mode == PART:
                         body = site if site and site[1] == first else None
+                        whole = "ANATOMY" if body else ""
                         if (
                             body is None
                             and out
                             and out[-1][1] == first
                             and out[-1][2].concept[0] in WHOLES.get(name.concept[0], ())
                         ):
+                            whole = out[-1][2].concept[0]
                             body = out.pop()[:2]
                         if body is None:
                             continue
                         site = body
                         found: Name | None = name
+                        if whole == "ANATOMY" and words[first].lower() in _INSERTIONS:
+                            found = _SITE  # of a muscle
                     elif name.mode[0] == AMBIGUOUS:
                         where = where or Places(doc)
                         found = self._decide(words, first, end, name, where)
@@ -304,13 +327,18 @@ class Terms:
                     continue  # what of is the name
                 if end < total and words[end].lower() in _BLOCKING:
                     break
-                if label == "OBSERVATION" and _no_habit(words, first, end):
-                    last = end
-                    break
+                if label == "OBSERVATION":
+                    if _no_habit(words, first, end) or _no_occupation(words, first, end, name):
+                        last = end
+                        break
+                    if words[first].lower() in _COUNTED:
+                        start = max(last, _count(words, first))
                 if first and words[end - 1] in _UNITS and words[first - 1][:1].isdigit():
                     break  # "6 feet"
                 if first and words[first - 1] == "to" and words[first] in _VERBS:
                     break  # "to repair"
+                if label == "MEASUREMENT" and end - first == 1 and first and _no_quantity(words, tokens.offsets, first):
+                    break
                 if first > 1 and words[first - 1] == "of" and words[first - 2].lower() in _BLOCKING:
                     break  # "Department of Anesthesia"
                 joined = _join(words, out, site, start, end, name)
@@ -429,6 +457,8 @@ def _join(
         adjacent = out[-1][1] == first
         of = not adjacent and _links(words, out[-1][1], first)
     start = first
+    if words[first].lower() in _MEASURING:
+        return start, end, name
     if site and site[1] == first and (label in _JOINED or label == "ANATOMY" or name.mode == PART):
         start = site[0]
     elif label == "ANATOMY" and of and before in _JOINED:  # "carcinoma of the left breast" is one entity
@@ -445,10 +475,13 @@ def _join(
         start, _, name = out.pop()  # "mesh arms", "catheter tip": a part of the device
     elif adjacent and (before, label) == ("CONDITION", "OBSERVATION") and words[end - 1].lower() in _PREGNANCY:
         start, _, name = out.pop()
-    elif label == "ANATOMY" and end - first == 1 and words[first].lower() in _MATTER:
-        if not (adjacent and before == label):
+    elif label == "ANATOMY" and end - first == 1 and words[first].lower() in _STRUCTURES:
+        if adjacent and before == label:
+            start = out.pop()[0]  # "breast tissue"
+        elif adjacent and before in _JOINED and "of" in words[out[-1][0] : out[-1][1]]:
+            start, _, name = out.pop()  # "rupture of the gracilis muscle"
+        elif words[first].lower() in _MATTER:
             return None
-        start = out.pop()[0]  # "breast tissue"
     if label == "ANATOMY":
         if start == first and first and _ORDINAL(words[first - 1]):
             start = first - 1  # "7th nerve"
@@ -471,6 +504,33 @@ def _no_habit(words: Sequence[str], first: int, end: int) -> bool:
         or (last == "age" and first > 0 and words[first - 1].lower() == "for")
         or (last == "alcohol" and not _CLEANSED.isdisjoint(words[max(0, first - _NEAR) : first]))
     )
+
+
+def _no_occupation(words: Sequence[str], first: int, end: int, name: Name) -> bool:
+    """Whether an occupation is not the patient's: several people's, or somebody's already spoken of."""
+    if not name.concept.name.endswith((" occupation", " worker")):
+        return False
+    several = words[end - 1].endswith("s") and not name.written.endswith("s")
+    return several or (first > 0 and words[first - 1].lower() in _OTHERS)
+
+
+def _no_quantity(words: Sequence[str], offsets: Sequence[int], first: int) -> bool:
+    """Whether a measurement's one word is a unit ("190K") or a load ("bear weight", "weight on the foot")."""
+    before, word = words[first - 1], words[first]
+    if len(word) == 1 and before[-1].isdigit():
+        return offsets[first] == offsets[first - 1] + len(before)
+    if word == "weight":
+        after = words[first + 1 : first + 3]
+        return before.lower() in _BEARING or (len(after) > 1 and after[0] == "on" and after[1] in _DETERMINERS)
+    return word == "weights" and before.lower() in _LIFTING
+
+
+def _count(words: Sequence[str], first: int) -> int:
+    """Where the number before the unit at ``first`` begins."""
+    number = first - 1
+    if number > 0 and words[number] in _HYPHENS:
+        number -= 1
+    return number if number >= 0 and words[number][:1].isdigit() else first
 
 
 def _range_end(words: Sequence[str], end: int) -> int:
