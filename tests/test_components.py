@@ -99,6 +99,7 @@ def found(nlp: Language, text: str) -> list[tuple[str, str]]:
         "[Plt|MEASUREMENT] 190K, [K|MEASUREMENT] 4.2, able to bear weight",
         "the [kidneys|ANATOMY] [weigh|MEASUREMENT] 115 grams",
         "a trough was burred in the [bone|ANATOMY]",
+        "a [mattress stitch|DEVICE], [percutaneous screw fixation|PROCEDURE] and a [wedge biopsy|MEASUREMENT]",
         "echo smoke is seen; she does not [smoke|OBSERVATION]",
         "walking with weights, excessive weight on her left [leg|ANATOMY], [weight|MEASUREMENT] 70 kg",
         "Radiation Oncology offers [radiation therapy|PROCEDURE]; followed by ABC",

@@ -104,6 +104,19 @@ _DETERMINERS = frozenset("the a his her their its this that left right both bila
 _JOINED = frozenset(["CONDITION", "PROCEDURE", "MEASUREMENT"])
 #: What is wrong with a body site that stands before it: "spine problems".
 _DISORDERS = frozenset("disease diseases disorder disorders problem problems trouble issues".split())
+#: Words before a name that are part of it, by its label: "mattress suture", "percutaneous fixation".
+_INTEGRAL = {
+    "DEVICE": frozenset(
+        """
+        subcuticular mattress grasping mini cutting threaded self-retaining weighted pneumatic diamond titanium steel
+        metallic cannulated reciprocating oscillating side-biting peel-away
+        """.split()
+    ),
+    "PROCEDURE": frozenset(
+        "percutaneous laparoscopic arthroscopic subperiosteal subcuticular transurethral pulse pulsatile".split()
+    ),
+    "MEASUREMENT": frozenset(["wedge", "fiberoptic", "stereotactic"]),
+}
 #: Two names side by side that are one entity, of the second's label: "ankle tourniquet", "contrast injection".
 _COMPOUNDS = frozenset(
     [
@@ -489,6 +502,11 @@ def _join(
             end = _range_end(words, end)  # "cranial nerves II to XII"
         if end < len(words) and words[end].lower() in _DISORDERS:
             return start, end + 1, Name(Concept("CONDITION", "", "", ""), ANY, "")
+    integral = _INTEGRAL.get(name.concept.label)
+    if integral:
+        after = out[-1][1] if out else 0
+        while start > after and words[start - 1].lower() in integral:
+            start -= 1
     if start < first or name.concept.label != label:
         name = Name(Concept(name.concept.label, "", "", ""), ANY, "")
     return start, end, name
